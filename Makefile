@@ -1,0 +1,45 @@
+# The doors of Peerline. `make help` lists them; every door sets up what it needs first.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PY := .venv/bin/python
+UV_VERSION := 0.13.9
+
+.PHONY: help up test check load lock clean distclean .venv
+
+help: ## list the doors
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+up: .venv ## set up everything, walk a first case to its end, then serve until Ctrl-C
+	@$(PY) -m deploy.local.up $(ARGS)
+
+test: .venv ## run all tests on engines of their own (ARGS="-k words" picks some)
+	@$(PY) -m pytest $(ARGS)
+
+check: .venv ## format, lint, types, import contracts, house limits, SQL
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy services shared deploy tests tools
+	.venv/bin/lint-imports --no-logo --cache-dir .cache/import-linter
+	$(PY) -m tools.lint.house
+	$(PY) -m tools.lint.sql_in_loops
+	$(PY) -m tools.lint.migrations
+
+load: .venv ## measure latency and throughput beside their floors, into docs/performance/latest.json
+	@$(PY) -m tests.load $(ARGS)
+
+clean: ## forget what `make up` keeps (.peerline and its databases); .venv stays
+	@if [ -x $(PY) ] && [ -f deploy/local/clean.py ]; then $(PY) -m deploy.local.clean; else rm -rf .peerline; fi
+
+distclean: clean ## clean, and remove .venv and the caches too
+	@rm -rf .venv .venv.lock .cache .hypothesis
+
+lock: .venv ## resolve pyproject.toml again into requirements.lock (hashes of every file, no addresses)
+	@work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && \
+	$(PY) -m venv "$$work" && "$$work/bin/python" -m pip install --quiet uv==$(UV_VERSION) && \
+	UV_CUSTOM_COMPILE_COMMAND="make lock" "$$work/bin/uv" pip compile --quiet --universal --python-version 3.11 \
+		--generate-hashes --all-extras --group dev --no-emit-index-url --no-emit-find-links \
+		--output-file requirements.lock pyproject.toml && \
+	echo "requirements.lock: $$(grep -c '^[a-z].*==' requirements.lock) packages"
+
+.venv:
+	@sh tools/setup.sh

@@ -1,0 +1,1 @@
+"""What all four services stand on: the bus, the database, time, keys and the contract between the houses."""

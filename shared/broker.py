@@ -1,0 +1,231 @@
+"""The bus: FastStream carries raw batches into delivery, one producer serves the relays, topics are declared here.
+
+Every setting that matters is set in this one place: manual acknowledgement, `acks=all`, idempotence, `earliest`, no
+auto-commit, offsets committed explicitly after the database. Source: Apache Kafka 4 documentation; aiokafka 0.14.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
+from faststream.kafka.subscriber.usecase import LogicSubscriber
+
+from shared import faults, inbox
+from shared.db import UNAVAILABLE, Database
+from shared.delivery import Delivery, raw_of
+from shared.events import TOPICS
+from shared.settings import Settings
+
+log = logging.getLogger(__name__)
+
+PARTITIONS = 12
+"""Of every topic, never changed: a change breaks the order per key. Growth is a new topic."""
+BATCH = 500
+COMMIT_EVERY_S = 1.0
+AGAIN_AFTER_S = 1.0
+WEEK_MS = 7 * 24 * 3600 * 1000
+TOPIC_SETTINGS: Mapping[str, str] = {
+    "cleanup.policy": "delete",
+    "retention.ms": str(WEEK_MS),
+    "max.message.bytes": "1048588",
+    "message.timestamp.type": "CreateTime",
+}
+COMPACTED_SETTINGS: Mapping[str, str] = {
+    "cleanup.policy": "compact",
+    "max.message.bytes": "1048588",
+    "message.timestamp.type": "CreateTime",
+    "min.compaction.lag.ms": "0",
+    "delete.retention.ms": str(WEEK_MS),
+}
+
+
+def producer(settings: Settings) -> AIOKafkaProducer:
+    """The one producer of a process; only relays use it."""
+    return AIOKafkaProducer(
+        bootstrap_servers=settings.kafka,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=0,
+        max_batch_size=524_288,
+        max_request_size=1_048_576,
+        request_timeout_ms=15_000,
+        client_id=f"peerline-relay-{settings.replica}",
+    )
+
+
+def broker(settings: Settings) -> KafkaBroker:
+    """FastStream's shell. It logs nothing (it would log contents) and decodes nothing."""
+    return KafkaBroker(settings.kafka, logger=None, apply_types=False, client_id=f"peerline-{settings.replica}")
+
+
+async def _as_it_came(message: tuple[ConsumerRecord, ...] | ConsumerRecord) -> KafkaMessage:
+    # The stock parser raises on a header that is not UTF-8, before anybody could park the record.
+    records = message if isinstance(message, tuple) else (message,)
+    return KafkaMessage(
+        body=[record.value or b"" for record in records],
+        headers={},
+        reply_to="",
+        message_id="",
+        raw_message=message,
+        path={},
+        consumer=FAKE_CONSUMER,
+    )
+
+
+async def _body(message: KafkaMessage) -> object:
+    return message.body
+
+
+class Group(ConsumerRebalanceListener):  # type: ignore[misc]
+    """One consumer group of one service: its subscriber, where it starts, and the commit of its offsets."""
+
+    def __init__(self, bus: KafkaBroker, db: Database, delivery: Delivery, settings: Settings) -> None:
+        """`subscribe` comes next; nothing runs before the broker starts."""
+        self._bus, self._db, self._delivery, self._settings = bus, db, delivery, settings
+        self._done: dict[TopicPartition, int] = {}
+        self._committed: dict[TopicPartition, int] = {}
+        self._ends: dict[TopicPartition, int] = {}
+        self._assigned = asyncio.Event()
+        self._progress = asyncio.Event()
+        self.subscriber: LogicSubscriber[Any] | None = None
+
+    def subscribe(self, name: str, topics: Sequence[str], schema: object = None) -> None:
+        """Declare the group `name` over logical topics. `schema` documents the payload in AsyncAPI."""
+        prefix = self._settings.topic_prefix
+
+        async def consume(body: object) -> None:
+            del body
+            message = self._bus.context.get_local("message")
+            await self._consume(message.raw_message)
+
+        if schema is not None:
+            consume.__annotations__["body"] = schema
+        self.subscriber = self._bus.subscriber(
+            *(prefix + topic for topic in topics),
+            batch=True,
+            group_id=f"{prefix}{name}",
+            group_instance_id=f"{prefix}{name}.{self._settings.replica}",
+            max_records=BATCH,
+            batch_timeout_ms=10,
+            auto_offset_reset="earliest",
+            session_timeout_ms=self._settings.session_timeout_ms,
+            ack_policy=AckPolicy.MANUAL,
+            parser=_as_it_came,
+            decoder=_body,
+            listener=self,
+        )
+        self.subscriber(consume)
+
+    async def _consume(self, records: Sequence[Any]) -> None:
+        """Bring one batch to its effect. Never raises: FastStream would go on with the next batch and skip this one."""
+        raws = [raw_of(record, self._settings.topic_prefix) for record in records]
+        while True:
+            try:
+                positions = await self._delivery.take(raws)
+            except Exception as error:
+                log.exception("a batch could not be taken (%s); it is tried again", type(error).__name__)
+                await asyncio.sleep(AGAIN_AFTER_S)
+            else:
+                break
+        for (topic, part), offset in positions.items():
+            self._done[TopicPartition(self._settings.topic_prefix + topic, part)] = offset
+        self._progress.set()
+
+    @property
+    def _consumer(self) -> AIOKafkaConsumer | None:
+        return self.subscriber.consumer if self.subscriber is not None else None
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        """Commit what was done of these partitions, and forget them."""
+        await self.commit()
+        for place in revoked:
+            self._done.pop(place, None)
+            self._committed.pop(place, None)
+            self._ends.pop(place, None)
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Start at the lower of stored and committed offset: that is how a restored database finds its place."""
+        consumer = self._consumer
+        if not assigned or consumer is None:
+            self._assigned.set()
+            return
+        stored = await self._stored()
+        ends = await consumer.end_offsets(list(assigned))
+        begins = await consumer.beginning_offsets(list(assigned))
+        prefix = self._settings.topic_prefix
+        for place in assigned:
+            committed = await consumer.committed(place) or 0
+            here = stored.get((place.topic.removeprefix(prefix), place.partition), 0)
+            start = min(max(min(here, committed), begins[place]), ends[place])
+            consumer.seek(place, start)
+            self._ends[place] = ends[place]
+            self._done.setdefault(place, start)
+        self._assigned.set()
+
+    async def _stored(self) -> dict[tuple[str, int], int]:
+        while True:
+            try:
+                async with self._db.loop() as connection:
+                    return await inbox.load_positions(connection)
+            except UNAVAILABLE:
+                await asyncio.sleep(AGAIN_AFTER_S)
+
+    async def caught_up(self) -> None:
+        """Return when everything that was there at the assignment has taken effect."""
+        await self._assigned.wait()
+        while any(self._done.get(place, 0) < end for place, end in self._ends.items()):
+            self._progress.clear()
+            await self._progress.wait()
+
+    async def commit(self) -> None:
+        """Commit the offsets of what has taken effect. A lost commit costs a replay, which the inbox absorbs."""
+        due = {place: offset for place, offset in self._done.items() if self._committed.get(place) != offset}
+        consumer = self._consumer
+        if not due or consumer is None:
+            return
+        faults.reached("before-offset", next(iter(due)).topic.removeprefix(self._settings.topic_prefix))
+        try:
+            await consumer.commit(due)
+        except KafkaError as error:
+            log.warning("offsets not committed: %s", type(error).__name__)
+        else:
+            self._committed.update(due)
+
+    async def keep_committing(self) -> None:
+        """Commit once a second, for ever."""
+        while True:
+            await asyncio.sleep(COMMIT_EVERY_S)
+            await self.commit()
+
+
+async def declare_topics(kafka: str, *, prefix: str = "", partitions: int = PARTITIONS, replication: int = 1) -> None:
+    """Create the region's topics with explicit settings; those that exist are left as they are."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        wanted = [
+            NewTopic(
+                prefix + topic.name,
+                partitions,
+                replication,
+                topic_configs=dict(COMPACTED_SETTINGS if topic.compacted else TOPIC_SETTINGS),
+            )
+            for topic in TOPICS.values()
+        ]
+        answer = await admin.create_topics(wanted)
+        for name, code, *_ in answer.topic_errors:
+            error = for_code(code)
+            if code and error is not TopicAlreadyExistsError:
+                message = f"topic {name} could not be created"
+                raise error(message)
+    finally:
+        await admin.close()

@@ -1,0 +1,214 @@
+"""What agencies and requesters say. intake alone writes these topics.
+
+Nothing here names a requester: reach and contact points are sealed, bars travel as opaque person ids, and only of
+persons who could otherwise be offered or told.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, ClassVar, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.events.envelope import CONTACTS, DIRECTORY, INTAKE, INTAKE_CRISIS, Fact, Topic, Value
+from shared.events.policy import Capabilities, Policy
+from shared.types import Help, PersonId, Relation, Role, Structure, Urgency
+
+Token = Annotated[str, Field(pattern=r"^[a-z_]{1,32}(:[a-z0-9_-]{1,64})?$")]
+"""An attribute as peers declare it and requesters wish for it, such as `language:es`, `gender:female`, `veteran`."""
+
+Manner = Literal["call", "text", "mail", "they_reach_you"]
+
+
+class Wishes(Value):
+    """Stated by the requester, never inferred."""
+
+    require: tuple[Token, ...] = ()
+    prefer: tuple[Token, ...] = ()
+    avoid: tuple[Token, ...] = ()
+
+
+class Ask(Value):
+    """What matching needs to know of a request, and no more."""
+
+    relation: Relation
+    urgency: Urgency
+    help: tuple[Help, ...]
+    topics: tuple[str, ...] = ()
+    choose: Literal["anyone", "shortlist"]
+    release: Literal["on_accept", "ask_me"]
+    manner: Manner
+    language: str
+    wishes: Wishes = Wishes()
+    bars: tuple[PersonId, ...] = ()
+    policy: Policy
+
+
+class RequestSubmitted(Fact):
+    """Somebody has asked for support; the search begins with this."""
+
+    TOPIC: ClassVar[Topic] = INTAKE
+    type: Literal["intake.request_submitted.v1"] = "intake.request_submitted.v1"
+    ask: Ask
+
+
+class CrisisRaised(Fact):
+    """Somebody has asked in an emergency. Self-sufficient: whoever hears it first can act on it alone.
+
+    `rungs` are the persons to page, first rung first, with everybody who is barred already taken out.
+    """
+
+    TOPIC: ClassVar[Topic] = INTAKE_CRISIS
+    type: Literal["intake.crisis_raised.v1"] = "intake.crisis_raised.v1"
+    ask: Ask
+    jurisdiction: str
+    rungs: tuple[tuple[PersonId, ...], ...]
+
+
+class PeerChosen(Fact):
+    """The requester has picked from the shortlist, or said "anyone" (`person` is None)."""
+
+    TOPIC: ClassVar[Topic] = INTAKE
+    type: Literal["intake.peer_chosen.v1"] = "intake.peer_chosen.v1"
+    person: PersonId | None = None
+
+
+class AnotherPeerAsked(Fact):
+    """The requester wants somebody else than `refused`, who never learns of it."""
+
+    TOPIC: ClassVar[Topic] = INTAKE
+    type: Literal["intake.another_peer_asked.v1"] = "intake.another_peer_asked.v1"
+    refused: PersonId
+
+
+class ContactReleased(Fact):
+    """The peer of this assignment may see how to reach the requester; `sealed` is under the case's key, field `reach`.
+
+    Without a reach (`sealed` is None) the requester will use the peer's chosen number.
+    """
+
+    TOPIC: ClassVar[Topic] = INTAKE
+    type: Literal["intake.contact_released.v1"] = "intake.contact_released.v1"
+    assignment: UUID
+    recipient: PersonId
+    sealed: bytes | None = None
+
+
+class CaseClosing(Fact):
+    """The last support has ended or the requester has closed; the grace time runs."""
+
+    TOPIC: ClassVar[Topic] = INTAKE
+    type: Literal["intake.case_closing.v1"] = "intake.case_closing.v1"
+
+
+class CaseWithdrawn(Fact):
+    """The requester has taken the request back. Everything stops; nothing more is sent but one neutral line."""
+
+    TOPIC: ClassVar[Topic] = INTAKE_CRISIS
+    STOP: ClassVar[bool] = True
+    type: Literal["intake.case_withdrawn.v1"] = "intake.case_withdrawn.v1"
+
+
+class CaseClosed(Fact):
+    """The grace is over, the key destroyed: every service purges what it holds of this case."""
+
+    TOPIC: ClassVar[Topic] = INTAKE_CRISIS
+    STOP: ClassVar[bool] = True
+    type: Literal["intake.case_closed.v1"] = "intake.case_closed.v1"
+
+
+class KeyDestroyed(Fact):
+    """The data key of a case or person is gone for ever. Key: that subject."""
+
+    TOPIC: ClassVar[Topic] = INTAKE
+    type: Literal["intake.key_destroyed.v1"] = "intake.key_destroyed.v1"
+    kind: Literal["case", "person"]
+
+
+class AgencySet(Fact):
+    """An agency as it is now, whole. Key: the agency. `revision` only grows; an older one is ignored."""
+
+    TOPIC: ClassVar[Topic] = DIRECTORY
+    type: Literal["intake.agency_set.v1"] = "intake.agency_set.v1"
+    revision: int
+    active: bool
+    kind: str
+    jurisdiction: str
+    structure: Structure
+    capabilities: Capabilities
+    languages: tuple[str, ...]
+    time_zone: str
+
+
+class PersonSet(Fact):
+    """A peer or coordinator as he is now, whole, without name or contact point. Key: the person.
+
+    `hours` is a weekly pattern in the agency's zone ("Mon-Fri 08:00-18:00; Sat 10:00-14:00"), or "" for always.
+    """
+
+    TOPIC: ClassVar[Topic] = DIRECTORY
+    type: Literal["intake.person_set.v1"] = "intake.person_set.v1"
+    revision: int
+    active: bool
+    role: Role
+    attributes: tuple[Token, ...] = ()
+    offers: tuple[Help, ...] = ()
+    designated_from: date | None = None
+    designated_to: date | None = None
+    trained_until: date | None = None
+    hours: str = ""
+    time_zone: str
+    language: str
+
+
+class DutySet(Fact):
+    """A regional duty coordinator. Key: the person; agency: the region."""
+
+    TOPIC: ClassVar[Topic] = DIRECTORY
+    type: Literal["intake.duty_set.v1"] = "intake.duty_set.v1"
+    revision: int
+    active: bool
+    time_zone: str
+    language: str
+
+
+class ContactPoint(Value):
+    """One way to reach a person; `sealed` is under the person's key, field `contact:<point_id>`."""
+
+    point_id: UUID
+    channel: Literal["mail"]
+    sealed: bytes
+
+
+class ContactPointsSet(Fact):
+    """All contact points of a person, in the order of use. Key: the person. notify alone may read this topic.
+
+    A point whose id is new has to be verified by its owner before anything else is sent to it.
+    """
+
+    TOPIC: ClassVar[Topic] = CONTACTS
+    type: Literal["intake.contact_points_set.v1"] = "intake.contact_points_set.v1"
+    revision: int
+    active: bool
+    role: Role
+    language: str
+    points: tuple[ContactPoint, ...]
+
+
+IntakeFact = (
+    RequestSubmitted
+    | CrisisRaised
+    | PeerChosen
+    | AnotherPeerAsked
+    | ContactReleased
+    | CaseClosing
+    | CaseWithdrawn
+    | CaseClosed
+    | KeyDestroyed
+    | AgencySet
+    | PersonSet
+    | DutySet
+    | ContactPointsSet
+)

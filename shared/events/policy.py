@@ -1,0 +1,36 @@
+"""What an agency's policy comes to for one case: resolved once, stamped into the event that starts the case.
+
+No other service keeps policies, and an edited policy never changes a case in flight.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from shared.events.envelope import Value
+from shared.types import Structure
+
+
+class Capabilities(Value):
+    """What an agency's structure allows. The software asks for these, never for the structure's name."""
+
+    consult: bool
+    accept_referral: bool
+    direct_employee: bool
+    direct_family: bool
+
+
+class Policy(Value):
+    """Times in seconds, counts as numbers; the defaults per urgency stand in `services.intake.domain.policy`."""
+
+    structure: Structure
+    capabilities: Capabilities
+    offers_out: int = Field(ge=1, le=10)
+    answer_within_s: int = Field(ge=30)
+    contact_within_s: int = Field(ge=60)
+    choose_within_s: int = Field(ge=0)
+    rung_within_s: int = Field(ge=30)
+    grace_s: int = Field(ge=0)
+    open_cases_per_peer: int = Field(ge=1, le=50)
+    crisis_cases_per_peer: int = Field(ge=1, le=10)
+    crisis_cooldown_s: int = Field(ge=0)

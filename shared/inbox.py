@@ -1,0 +1,79 @@
+"""Each event takes effect once: its id is claimed in the transaction of its effect. Positions stand beside it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from shared.db import Connection, Transaction
+from shared.types import EventId
+
+KEPT_DAYS = 14
+"""Claims are kept so long; an event older than this is refused, because nobody could tell whether it was seen."""
+
+
+class Forged(Exception):
+    """An event id was seen before with another content."""
+
+
+def digest(kind: str, body: bytes) -> bytes:
+    """What tells two events with the same id apart."""
+    return hashlib.sha256(kind.encode() + b"\0" + body).digest()
+
+
+_CLAIM = """
+INSERT INTO inbox(event_id, digest)
+SELECT e, d FROM unnest($1::uuid[], $2::bytea[]) t(e, d) ORDER BY e
+ON CONFLICT DO NOTHING RETURNING event_id
+"""
+_SEEN = """
+SELECT event_id FROM inbox JOIN unnest($1::uuid[], $2::bytea[]) t(e, d) ON e = event_id WHERE digest <> d
+"""
+
+
+async def claim(tx: Transaction, events: Mapping[EventId, bytes]) -> tuple[set[EventId], set[EventId]]:
+    """Claim events by id and digest. Returns (those not seen before, those seen before with ANOTHER digest)."""
+    if not events:
+        return set(), set()
+    ids, digests = list(events), list(events.values())
+    fresh = {EventId(row["event_id"]) for row in await tx.connection.fetch(_CLAIM, ids, digests)}
+    if len(fresh) == len(events):
+        return fresh, set()
+    forged = {EventId(row["event_id"]) for row in await tx.connection.fetch(_SEEN, ids, digests)}
+    return fresh, forged
+
+
+async def give_back(tx: Transaction, events: Sequence[EventId]) -> None:
+    """Undo claims of events that are parked instead, so that their retry can claim them."""
+    if events:
+        await tx.connection.execute("DELETE FROM inbox WHERE event_id = ANY ($1::uuid[])", list(events))
+
+
+_POSITIONS = """
+INSERT INTO positions(topic, part, next_offset)
+SELECT t, p, o FROM unnest($1::text[], $2::int[], $3::bigint[]) u(t, p, o) ORDER BY t, p
+ON CONFLICT (topic, part) DO UPDATE SET next_offset = excluded.next_offset
+"""
+
+
+async def save_positions(tx: Transaction, positions: Mapping[tuple[str, int], int]) -> None:
+    """Store the next offset of each (topic, partition), in the transaction of the effects before it."""
+    if positions:
+        topics, parts = [key[0] for key in positions], [key[1] for key in positions]
+        await tx.connection.execute(_POSITIONS, topics, parts, list(positions.values()))
+
+
+async def load_positions(connection: Connection) -> dict[tuple[str, int], int]:
+    """The stored next offset of every (topic, partition)."""
+    rows = await connection.fetch("SELECT topic, part, next_offset FROM positions")
+    return {(row["topic"], row["part"]): row["next_offset"] for row in rows}
+
+
+async def sweep(connection: Connection) -> None:
+    """Forget claims that are older than any event that is still accepted, and tombstones with them."""
+    await connection.execute(
+        "DELETE FROM inbox WHERE seen_at < clock_timestamp() - make_interval(days => $1)", KEPT_DAYS
+    )
+    await connection.execute(
+        "DELETE FROM tombstones WHERE at < clock_timestamp() - make_interval(days => $1)", KEPT_DAYS
+    )

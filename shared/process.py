@@ -1,0 +1,216 @@
+"""The life of a service's process: open what it needs, serve, keep its loops running, stop cleanly.
+
+HTTP is up before Kafka is: with the bus down a request is still accepted and flows when it is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import uvicorn
+from aiokafka.errors import KafkaError
+from uvicorn._types import ASGIApplication
+
+from shared import broker, faults, telemetry
+from shared.db import UNAVAILABLE, Database, Login, Pool, open_pool
+from shared.delivery import Absorb, Delivery
+from shared.migrate import app_of, loop_of
+from shared.relay import Relay
+from shared.settings import Settings
+from shared.timers import Action, TimerLoop
+from shared.types import Lane
+
+log = logging.getLogger(__name__)
+
+AGAIN_AFTER_S = 1.0
+CATCH_UP_WITHIN_S = 30.0
+STOP_WITHIN_S = 10.0
+
+
+class _Server(uvicorn.Server):
+    """Signals belong to the process, not to its HTTP server."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave them alone."""
+        yield
+
+
+class Process:
+    """One replica of one service. Declare groups, timers and the ASGI app, then `run`."""
+
+    def __init__(self, service: str, settings: Settings, db: Database) -> None:
+        """Use `opened`."""
+        self.service, self.settings, self.db = service, settings, db
+        self.broker = broker.broker(settings)
+        self.producer = broker.producer(settings)
+        self.relays = [
+            Relay(login(service, settings, loop=True), lane, self.producer, db.signals, prefix=settings.topic_prefix)
+            for lane in Lane
+        ]
+        self._groups: list[broker.Group] = []
+        self._loops: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self._app: ASGIApplication | None = None
+        self._on_bus = False
+        self._connected = asyncio.Event()
+
+    def consume(self, lane: str, topics: Sequence[str], absorb: Absorb, *, schema: object = None) -> None:
+        """A consumer group `<service>.<lane>` over logical topics; `absorb` brings events to their effect."""
+        delivery = Delivery(
+            self.db,
+            absorb,
+            group=f"{self.service}.{lane}",
+            fingerprint_key=self.settings.fingerprint_key.get_secret_value(),
+        )
+        group = broker.Group(self.broker, self.db, delivery, self.settings)
+        group.subscribe(f"{self.service}.{lane}", topics, schema)
+        self._groups.append(group)
+        self._loops.append(group.keep_committing)
+        if len(self._groups) == 1:
+            # Parked records and the sweep are the service's, whichever group parked them.
+            self._loops += [delivery.retry_parked, delivery.sweep]
+
+    def on_timers(self, lane: Lane, action: Action) -> None:
+        """Run `action` with the due timers of a lane. Crisis timers never wait for consumers to catch up."""
+        ready = self._at_once if lane is Lane.CRISIS else self._caught_up
+        self._loops.append(TimerLoop(self.db, lane, action, ready=ready).run)
+
+    def serve(self, app: ASGIApplication) -> None:
+        """The ASGI application to serve on the settings' host and port."""
+        self._app = app
+
+    async def ready(self) -> dict[str, bool]:
+        """What readiness depends on, by name."""
+        try:
+            async with asyncio.timeout(2), self.db.loop() as connection:
+                database = await connection.fetchval("SELECT true")
+        except UNAVAILABLE:
+            database = False
+        return {"database": bool(database), "bus": self._on_bus, "relay": not any(r.stuck for r in self.relays)}
+
+    def _server(self) -> _Server:
+        if self._app is None:
+            raise RuntimeError("a process serves at least its health")
+        return _Server(
+            uvicorn.Config(
+                self._app,
+                host=self.settings.http_host,
+                port=self.settings.http_port,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                lifespan="off",
+            )
+        )
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT, then stop in order: no new work, finish, commit offsets."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        server = self._server()
+        serving = asyncio.create_task(server.serve())
+        tasks = [asyncio.create_task(self._forever(one)) for one in self._loops]
+        tasks += [asyncio.create_task(self._bus()), *(asyncio.create_task(self._relay(relay)) for relay in self.relays)]
+        await asyncio.wait([asyncio.create_task(stop.wait()), serving], return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await asyncio.wait([serving], timeout=STOP_WITHIN_S)
+        await self._stop(tasks)
+
+    async def _stop(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        for group in self._groups:
+            await group.commit()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            async with asyncio.timeout(STOP_WITHIN_S):
+                await self.broker.stop()
+                await self.producer.stop()
+        except (KafkaError, TimeoutError) as error:
+            log.warning("the bus did not stop in time: %s", type(error).__name__)
+
+    async def _bus(self) -> None:
+        """Connect to Kafka, for as long as it takes; the clients reconnect by themselves afterwards."""
+        while not self._on_bus:
+            try:
+                await self.producer.start()
+                self._connected.set()
+                await self.broker.start()
+            except (KafkaError, OSError) as error:
+                log.warning("%s waits for Kafka: %s", self.service, type(error).__name__)
+                await asyncio.sleep(AGAIN_AFTER_S)
+            else:
+                self._on_bus = True
+                log.info("%s is on the bus", self.service)
+
+    async def _relay(self, relay: Relay) -> None:
+        await self._connected.wait()
+        await self._forever(relay.run)
+
+    async def _forever(self, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        while True:
+            try:
+                await run()
+            except Exception as error:
+                log.exception("a loop of %s failed with %s and begins again", self.service, type(error).__name__)
+                await asyncio.sleep(AGAIN_AFTER_S)
+
+    async def _at_once(self) -> None:
+        return
+
+    async def _caught_up(self) -> None:
+        try:
+            async with asyncio.timeout(CATCH_UP_WITHIN_S):
+                await asyncio.gather(*(group.caught_up() for group in self._groups))
+        except TimeoutError:
+            log.warning("%s has not caught up within %d s; timers run now", self.service, CATCH_UP_WITHIN_S)
+
+
+def login(service: str, settings: Settings, *, loop: bool = False) -> Login:
+    """A service's login: as `app`, or as `loop`."""
+    return Login(
+        host=settings.database_host,
+        port=settings.database_port,
+        database=settings.database,
+        user=loop_of(service) if loop else app_of(service),
+        password=(settings.loop_password if loop else settings.app_password).get_secret_value(),
+        schema=service,
+    )
+
+
+@asynccontextmanager
+async def opened(service: str, settings: Settings) -> AsyncIterator[Process]:
+    """A process with its pools open. Waits for the database; raises `UnsafeLogin` for a login that may too much."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)
+    faults.arm_from(settings.fault, settings.environment == "production")
+    telemetry.configure(service, instance=settings.replica)
+    app_pool = await _pool(login(service, settings), settings.pool_size)
+    loop_pool = await _pool(login(service, settings, loop=True), 4)
+    db = Database(app_pool, loop_pool, service)
+    try:
+        yield Process(service, settings, db)
+    finally:
+        try:
+            async with asyncio.timeout(STOP_WITHIN_S):
+                await db.close()
+        except TimeoutError:
+            log.warning("connections were cut at the stop")
+        telemetry.shutdown()
+
+
+async def _pool(where: Login, size: int) -> Pool:
+    while True:
+        try:
+            return await open_pool(where, size=size)
+        except UNAVAILABLE as error:
+            log.warning("waiting for the database: %s", type(error).__name__)
+            await asyncio.sleep(AGAIN_AFTER_S)

@@ -1,0 +1,228 @@
+"""Timers are rows: leased, fenced, due by the region's clock. A restart loses none, a zombie's work does not stay.
+
+A timer carries the version of the thing it was set for; its action does nothing when the thing has moved on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from shared import clock, telemetry
+from shared.db import CONTENDED, UNAVAILABLE, Database, Transaction, timers_wake
+from shared.errors import LostClaim
+from shared.types import AgencyId, Lane
+
+log = logging.getLogger(__name__)
+
+AGAIN: tuple[type[BaseException], ...] = (*CONTENDED, LostClaim)
+LEASE_S = 30
+BATCH = 500
+SWEEP_S = 0.5
+LONGEST_BACKOFF_S = 300
+BURST_S = 30.0
+
+
+@dataclass(frozen=True)
+class Due:
+    """A timer to set: `kind` says what to do, `key` is the case or the subject, `version` what it was set for."""
+
+    agency_id: AgencyId
+    lane: Lane
+    kind: str
+    key: UUID
+    subject_id: UUID
+    version: int
+    due_at: datetime
+
+
+@dataclass(frozen=True)
+class Fired:
+    """A timer that is due and leased to this process until its fence moves."""
+
+    timer_id: UUID
+    agency_id: AgencyId
+    lane: Lane
+    kind: str
+    key: UUID
+    subject_id: UUID
+    version: int
+    due_at: datetime
+    attempts: int
+    fence: int
+    traceparent: str | None
+    waited_s: float = 0.0
+    """Seconds between setting and claiming it, by the real clock."""
+
+
+Action = Callable[[Sequence[Fired]], Awaitable[None]]
+"""Does the work of fired timers and ends with `finish` in its last transaction."""
+
+Transactional = Callable[[Transaction, Sequence[Fired]], Awaitable[None]]
+
+_SCHEDULE = """
+INSERT INTO timers(timer_id, agency_id, lane, kind, key, subject_id, subject_version, due_at, traceparent)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::text[], $5::uuid[], $6::uuid[], $7::int[],
+                     $8::timestamptz[], $9::text[])
+ON CONFLICT (subject_id, kind, subject_version, agency_id) DO NOTHING
+"""
+
+
+async def schedule(tx: Transaction, timers: Sequence[Due]) -> None:
+    """Set timers. Setting the same one again (subject, kind, version) changes nothing."""
+    if not timers:
+        return
+    await tx.connection.execute(
+        _SCHEDULE,
+        [clock.ordered_id() for _ in timers],
+        [t.agency_id for t in timers],
+        [t.lane.value for t in timers],
+        [t.kind for t in timers],
+        [t.key for t in timers],
+        [t.subject_id for t in timers],
+        [t.version for t in timers],
+        [t.due_at for t in timers],
+        [tx.traces.get(t.key) for t in timers],
+    )
+    tx.wakes.update(timers_wake(t.lane) for t in timers)
+
+
+# The lease doubles with every attempt: it is the back-off as well.
+_CLAIM = """
+UPDATE timers t SET fence = fence + 1, attempts = attempts + 1,
+       leased_until = clock_timestamp() + make_interval(secs => least($2 * 2 ^ least(t.attempts, 8), $4))
+  FROM (SELECT timer_id FROM timers WHERE lane = $1 AND due_at <= region.now()
+           AND (leased_until IS NULL OR leased_until < clock_timestamp())
+         ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED) d
+ WHERE t.timer_id = d.timer_id
+RETURNING t.timer_id, t.agency_id, t.lane, t.kind, t.key, t.subject_id, t.subject_version, t.due_at, t.attempts,
+          t.fence, t.traceparent, extract(epoch FROM clock_timestamp() - t.set_at)::float8 AS waited_s
+"""
+
+
+async def claim(db: Database, lane: Lane, limit: int = BATCH) -> list[Fired]:
+    """Lease due timers of a lane, the longest overdue first."""
+    async with db.loop() as connection:
+        rows = await connection.fetch(_CLAIM, lane.value, LEASE_S, limit, LONGEST_BACKOFF_S)
+    fired = [
+        Fired(
+            timer_id=row["timer_id"],
+            agency_id=AgencyId(row["agency_id"]),
+            lane=lane,
+            kind=row["kind"],
+            key=row["key"],
+            subject_id=row["subject_id"],
+            version=row["subject_version"],
+            due_at=row["due_at"],
+            attempts=row["attempts"],
+            fence=row["fence"],
+            traceparent=row["traceparent"],
+            waited_s=row["waited_s"],
+        )
+        for row in rows
+    ]
+    return sorted(fired, key=lambda timer: (timer.due_at, timer.timer_id))
+
+
+_FINISH = """
+DELETE FROM timers t USING unnest($1::uuid[], $2::bigint[]) u(timer_id, fence)
+ WHERE t.timer_id = u.timer_id AND t.fence = u.fence
+"""
+
+
+async def finish(tx: Transaction, fired: Sequence[Fired]) -> None:
+    """The last statement of a timer's work. Raises `LostClaim` when somebody else has leased one of them meanwhile."""
+    status = await tx.connection.execute(_FINISH, [f.timer_id for f in fired], [f.fence for f in fired])
+    if status != f"DELETE {len(fired)}":
+        raise LostClaim
+
+
+@contextmanager
+def traced(fired: Sequence[Fired]) -> Iterator[dict[UUID, str]]:
+    """A span per key. A timer due at once goes on with the burst that set it; a later one begins a new, linked trace."""
+    works = {
+        timer.key: telemetry.timer_work(
+            timer.kind, case=timer.key, traceparent=timer.traceparent, link=timer.waited_s > BURST_S
+        )
+        for timer in fired
+    }
+    error = None
+    try:
+        yield {key: work.traceparent for key, work in works.items()}
+    except BaseException as raised:
+        error = type(raised).__name__
+        raise
+    finally:
+        for work in works.values():
+            work.end(error=error)
+
+
+def in_one_transaction(db: Database, work: Transactional) -> Action:
+    """An action whose whole work is one transaction; when a batch fails, each timer is run alone."""
+
+    async def run(fired: Sequence[Fired]) -> None:
+        async with db.transaction({timer.agency_id for timer in fired}) as tx:
+            with traced(fired) as traces:
+                tx.traces.update(traces)
+                await work(tx, fired)
+                await finish(tx, fired)
+
+    async def act(fired: Sequence[Fired]) -> None:
+        try:
+            await run(fired)
+        except UNAVAILABLE:
+            raise
+        except Exception:
+            if len(fired) == 1:
+                raise
+            log.warning("a batch of %d timers failed; each is run alone", len(fired))
+            for timer in fired:
+                await _alone(run, timer)
+
+    return act
+
+
+async def _alone(run: Action, timer: Fired) -> None:
+    try:
+        await run([timer])
+    except UNAVAILABLE:
+        raise
+    except Exception as error:
+        # Its lease is its back-off: it is tried again then, and shows in the waiting list until it works.
+        log.error("timer %s failed with %s", timer.kind, type(error).__name__)
+
+
+class TimerLoop:
+    """Runs the due timers of one lane, for ever. `ready` is awaited once, before the first round."""
+
+    def __init__(self, db: Database, lane: Lane, action: Action, *, ready: Callable[[], Awaitable[None]]) -> None:
+        """`action` gets every fired timer of the lane; timers left unfinished are leased again later."""
+        self._db, self._lane, self._action, self._ready = db, lane, action, ready
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        await self._ready()
+        while True:
+            if not await self._round():
+                await self._db.signals.wait(timers_wake(self._lane), SWEEP_S)
+
+    async def _round(self) -> bool:
+        try:
+            fired = await claim(self._db, self._lane)
+            if fired:
+                await self._action(fired)
+        except UNAVAILABLE as error:
+            log.warning("timers of lane %s wait for the database: %s", self._lane.name, type(error).__name__)
+            await asyncio.sleep(SWEEP_S)
+            return False
+        except AGAIN:
+            return True
+        except Exception as error:
+            log.error("a timer of lane %s failed with %s", self._lane.name, type(error).__name__)
+            return True
+        return len(fired) == BATCH
