@@ -22,6 +22,7 @@ from faststream.kafka.subscriber.usecase import LogicSubscriber
 from shared import faults, inbox
 from shared.db import UNAVAILABLE, Database
 from shared.delivery import Delivery, raw_of
+from shared.errors import places_of
 from shared.events import TOPICS
 from shared.settings import Settings
 
@@ -132,7 +133,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
             try:
                 positions = await self._delivery.take(raws)
             except Exception as error:
-                log.exception("a batch could not be taken (%s); it is tried again", type(error).__name__)
+                log.error("a batch could not be taken: %s at %s", type(error).__name__, places_of(error))
                 await asyncio.sleep(AGAIN_AFTER_S)
             else:
                 break
@@ -172,6 +173,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
         self._assigned.set()
 
     async def _stored(self) -> dict[tuple[str, int], int]:
+        # sql-in-loop: waits for the database to come back
         while True:
             try:
                 async with self._db.loop() as connection:

@@ -17,7 +17,7 @@ from aiokafka import ConsumerRecord
 
 from shared import anchors, clock, faults, inbox, parking, telemetry
 from shared.db import CONTENDED, UNAVAILABLE, Database, Transaction
-from shared.errors import LostClaim, UnknownEvent, Unprocessable
+from shared.errors import LostClaim, UnknownEvent, Unprocessable, places_of
 from shared.events import TOPICS, Envelope, Fact, decode, from_headers, source_of
 from shared.parking import Parked, Raw, Ticket
 from shared.types import CaseId, EventId
@@ -82,6 +82,7 @@ class Delivery:
             await self._persistently(raws, positions)
         except Exception as error:
             log.warning("a batch of %d records failed with %s; each is run alone", len(raws), type(error).__name__)
+            # sql-in-loop: record by record, after the batch has failed
             for raw in raws:
                 await self._alone(raw)
         return positions
@@ -91,12 +92,13 @@ class Delivery:
         try:
             await self._persistently([raw], positions)
         except Exception as error:
-            log.error("a record of %s is parked: %s", raw.topic, type(error).__name__)
+            log.error("a record of %s is parked: %s at %s", raw.topic, type(error).__name__, places_of(error))
             await self._persistently([raw], positions, park_as=type(error).__name__)
 
     async def _persistently(self, raws: Sequence[Raw], positions: Positions, *, park_as: str = "") -> None:
         """Run the transaction until the database takes it. What it raises is about the records, not the moment."""
         pause, contended = 0.05, 0
+        # sql-in-loop: the same batch again until the database takes it
         while True:
             try:
                 await self._once(raws, positions, park_as)
@@ -143,8 +145,9 @@ class Delivery:
         works = {}
         for one in received:
             if one.case_id not in works:
+                case = one.case_id if one.fact.KEYED_BY_CASE else None
                 works[one.case_id] = telemetry.process_work(
-                    one.topic, self._group, case=one.case_id, traceparent=one.envelope.traceparent
+                    one.topic, self._group, case=case, traceparent=one.envelope.traceparent
                 )
         tx.traces.update({case: work.traceparent for case, work in works.items()})
         error = None
@@ -159,10 +162,12 @@ class Delivery:
 
     async def retry_parked(self) -> None:
         """Try parked records again when their time has come, for ever."""
+        # sql-in-loop: a background loop
         while True:
             try:
                 async with self._db.loop() as connection:
                     claimed = await parking.claim(connection)
+                # sql-in-loop: each parked record fails or passes alone
                 for parked in claimed:
                     await self._retry(parked)
             except UNAVAILABLE as error:
@@ -181,7 +186,7 @@ class Delivery:
         except Exception as error:
             unknown = isinstance(error, UnknownEvent)
             dead = parked.unknown_too_long if unknown else parked.attempts >= len(parking.PAUSES_S)
-            log.error("a parked record of %s failed again with %s", parked.raw.topic, type(error).__name__)
+            log.error("parked, of %s: %s at %s", parked.raw.topic, type(error).__name__, places_of(error))
             async with self._db.loop() as connection:
                 await parking.put_back(connection, parked, type(error).__name__, dead=dead)
 
@@ -193,6 +198,7 @@ class Delivery:
 
     async def sweep(self) -> None:
         """Forget old claims and tombstones, for ever, by the real clock."""
+        # sql-in-loop: a background loop
         while True:
             try:
                 async with self._db.loop() as connection:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -13,7 +15,7 @@ class Problem:
     code: str
 
 
-@dataclass
+@dataclass(eq=False)
 class Refused(Exception):
     """An expected no. `slug` is stable and public; HTTP turns it into problem+json with `status`."""
 
@@ -34,6 +36,12 @@ class Unprocessable(Exception):
 
 class UnknownEvent(Exception):
     """A type or version that this process does not know yet: it waits a day for the upgrade that knows it."""
+
+
+def places_of(error: BaseException) -> str:
+    """Where an error came from: files, lines and functions, innermost last; no message, which may quote input."""
+    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    return " > ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames) or "?"
 
 
 class SealBroken(Exception):

@@ -180,6 +180,7 @@ async def migrate(server: Server, database: str, migrator_password: str, phase: 
         rows = await connection.fetch("SELECT schema, series, name, digest FROM migration.applied")
         applied = {(row["schema"], row["series"], row["name"]): row["digest"] for row in rows}
         done = []
+        # sql-in-loop: each migration is a transaction of its own
         for step in steps(phase):
             known = applied.get((step.schema, step.series, step.name))
             if known is None:

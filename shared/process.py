@@ -20,6 +20,7 @@ from uvicorn._types import ASGIApplication
 from shared import broker, faults, telemetry
 from shared.db import UNAVAILABLE, Database, Login, Pool, open_pool
 from shared.delivery import Absorb, Delivery
+from shared.errors import places_of
 from shared.migrate import app_of, loop_of
 from shared.relay import Relay
 from shared.settings import Settings
@@ -160,7 +161,7 @@ class Process:
             try:
                 await run()
             except Exception as error:
-                log.exception("a loop of %s failed with %s and begins again", self.service, type(error).__name__)
+                log.error("a loop of %s failed: %s at %s", self.service, type(error).__name__, places_of(error))
                 await asyncio.sleep(AGAIN_AFTER_S)
 
     async def _at_once(self) -> None:
@@ -191,7 +192,7 @@ async def opened(service: str, settings: Settings) -> AsyncIterator[Process]:
     """A process with its pools open. Waits for the database; raises `UnsafeLogin` for a login that may too much."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("aiokafka").setLevel(logging.ERROR)
-    faults.arm_from(settings.fault, settings.environment == "production")
+    faults.arm_from(settings.fault, settings.environment == "production", marker=settings.fault_marker)
     telemetry.configure(service, instance=settings.replica)
     app_pool = await _pool(login(service, settings), settings.pool_size)
     loop_pool = await _pool(login(service, settings, loop=True), 4)

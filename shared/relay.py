@@ -20,7 +20,7 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from shared import faults, telemetry
 from shared.db import UNAVAILABLE, Login, Row, Signals, connect, outbox_wake
-from shared.events import TOPICS, Envelope, source_of, to_headers
+from shared.events import FACTS, TOPICS, Envelope, source_of, to_headers
 from shared.types import AgencyId, EventId, Lane
 
 log = logging.getLogger(__name__)
@@ -62,6 +62,7 @@ class Relay:
 
     async def run(self) -> None:
         """Until cancelled. A lost database session gives up all locks and begins again."""
+        # sql-in-loop: a background loop
         while True:
             try:
                 await self._hold()
@@ -74,6 +75,7 @@ class Relay:
         connection = await connect(self._login, idle_timeout_s=IDLE_TIMEOUT_S)
         self._shards.clear()
         try:
+            # sql-in-loop: a background loop
             while True:
                 await self._take_locks(connection)
                 if not await self._round(connection):
@@ -151,7 +153,8 @@ class Relay:
 
 
 def _record(row: Row) -> dict[str, Any]:
-    work = telemetry.send_work(row["topic"], case=row["key"], traceparent=row["traceparent"])
+    case = row["key"] if FACTS[row["type"]].KEYED_BY_CASE else None
+    work = telemetry.send_work(row["topic"], case=case, traceparent=row["traceparent"])
     work.end()
     envelope = Envelope(
         event_id=EventId(row["event_id"]),
@@ -181,6 +184,7 @@ class _Awake:
         self._task = asyncio.create_task(self._beat())
 
     async def _beat(self) -> None:
+        # sql-in-loop: a background loop
         while True:
             await asyncio.sleep(IDLE_TIMEOUT_S / 4)
             await self._connection.execute("SELECT 1")

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from shared import clock, telemetry
 from shared.db import CONTENDED, UNAVAILABLE, Database, Transaction, timers_wake
-from shared.errors import LostClaim
+from shared.errors import LostClaim, places_of
 from shared.types import AgencyId, Lane
 
 log = logging.getLogger(__name__)
@@ -144,7 +144,7 @@ async def finish(tx: Transaction, fired: Sequence[Fired]) -> None:
 
 @contextmanager
 def traced(fired: Sequence[Fired]) -> Iterator[dict[UUID, str]]:
-    """A span per key. A timer due at once goes on with the burst that set it; a later one begins a new, linked trace."""
+    """A span per key. A timer due at once goes on with the burst that set it; a later one begins a linked trace."""
     works = {
         timer.key: telemetry.timer_work(
             timer.kind, case=timer.key, traceparent=timer.traceparent, link=timer.waited_s > BURST_S
@@ -181,6 +181,7 @@ def in_one_transaction(db: Database, work: Transactional) -> Action:
             if len(fired) == 1:
                 raise
             log.warning("a batch of %d timers failed; each is run alone", len(fired))
+            # sql-in-loop: timer by timer, after the batch has failed
             for timer in fired:
                 await _alone(run, timer)
 
@@ -194,7 +195,7 @@ async def _alone(run: Action, timer: Fired) -> None:
         raise
     except Exception as error:
         # Its lease is its back-off: it is tried again then, and shows in the waiting list until it works.
-        log.error("timer %s failed with %s", timer.kind, type(error).__name__)
+        log.error("timer %s failed: %s at %s", timer.kind, type(error).__name__, places_of(error))
 
 
 class TimerLoop:
@@ -207,6 +208,7 @@ class TimerLoop:
     async def run(self) -> None:
         """Until cancelled."""
         await self._ready()
+        # sql-in-loop: a background loop
         while True:
             if not await self._round():
                 await self._db.signals.wait(timers_wake(self._lane), SWEEP_S)
@@ -223,6 +225,6 @@ class TimerLoop:
         except AGAIN:
             return True
         except Exception as error:
-            log.error("a timer of lane %s failed with %s", self._lane.name, type(error).__name__)
+            log.error("timers of lane %s failed: %s at %s", self._lane.name, type(error).__name__, places_of(error))
             return True
         return len(fired) == BATCH

@@ -74,6 +74,9 @@ class Fact(Value):
     STOP: ClassVar[bool] = False
     """A stop event passes by whatever is parked before it and leaves a tombstone for its case."""
 
+    KEYED_BY_CASE: ClassVar[bool] = True
+    """False where the record's key is a person, an agency or another subject: that is never put on a span."""
+
     type: str
 
 

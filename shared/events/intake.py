@@ -123,6 +123,7 @@ class KeyDestroyed(Fact):
     """The data key of a case or person is gone for ever. Key: that subject."""
 
     TOPIC: ClassVar[Topic] = INTAKE
+    KEYED_BY_CASE: ClassVar[bool] = False
     type: Literal["intake.key_destroyed.v1"] = "intake.key_destroyed.v1"
     kind: Literal["case", "person"]
 
@@ -131,6 +132,7 @@ class AgencySet(Fact):
     """An agency as it is now, whole. Key: the agency. `revision` only grows; an older one is ignored."""
 
     TOPIC: ClassVar[Topic] = DIRECTORY
+    KEYED_BY_CASE: ClassVar[bool] = False
     type: Literal["intake.agency_set.v1"] = "intake.agency_set.v1"
     revision: int
     active: bool
@@ -149,6 +151,7 @@ class PersonSet(Fact):
     """
 
     TOPIC: ClassVar[Topic] = DIRECTORY
+    KEYED_BY_CASE: ClassVar[bool] = False
     type: Literal["intake.person_set.v1"] = "intake.person_set.v1"
     revision: int
     active: bool
@@ -167,6 +170,7 @@ class DutySet(Fact):
     """A regional duty coordinator. Key: the person; agency: the region."""
 
     TOPIC: ClassVar[Topic] = DIRECTORY
+    KEYED_BY_CASE: ClassVar[bool] = False
     type: Literal["intake.duty_set.v1"] = "intake.duty_set.v1"
     revision: int
     active: bool
@@ -189,6 +193,7 @@ class ContactPointsSet(Fact):
     """
 
     TOPIC: ClassVar[Topic] = CONTACTS
+    KEYED_BY_CASE: ClassVar[bool] = False
     type: Literal["intake.contact_points_set.v1"] = "intake.contact_points_set.v1"
     revision: int
     active: bool

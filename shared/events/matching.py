@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, FiniteFloat
 
 from shared.events.envelope import MATCHING, Fact, Topic, Value
 from shared.events.intake import Manner
@@ -17,7 +17,7 @@ class Candidate(Value):
 
     person: PersonId
     available: bool
-    factors: dict[str, float]
+    factors: dict[str, FiniteFloat]
 
 
 class SearchStarted(Fact):
@@ -47,7 +47,7 @@ class OfferMade(Fact):
     urgency: Urgency
     manner: Manner
     expires: AwareDatetime
-    factors: dict[str, float] = Field(default_factory=dict)
+    factors: dict[str, FiniteFloat] = Field(default_factory=dict)
 
 
 class OfferDeclined(Fact):

@@ -68,6 +68,7 @@ class ContactVerified(Fact):
     """The owner of a contact point has opened its link and set a PIN and can be told things. Key: the person."""
 
     TOPIC: ClassVar[Topic] = NOTIFY
+    KEYED_BY_CASE: ClassVar[bool] = False
     type: Literal["notify.contact_verified.v1"] = "notify.contact_verified.v1"
     revision: int
     """Of the contact points it was verified for; only grows."""
@@ -77,6 +78,7 @@ class ContactStopped(Fact):
     """Nothing can be sent to this person any more: no verified contact point is left. Key: the person."""
 
     TOPIC: ClassVar[Topic] = NOTIFY
+    KEYED_BY_CASE: ClassVar[bool] = False
     type: Literal["notify.contact_stopped.v1"] = "notify.contact_stopped.v1"
     revision: int
 

@@ -7,10 +7,8 @@ class of the error and the places in our own code.
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -21,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.db import UNAVAILABLE
-from shared.errors import Problem, Refused
+from shared.errors import Problem, Refused, places_of
 
 log = logging.getLogger(__name__)
 
@@ -159,12 +157,6 @@ class Answers:
             response = JSONResponse(document, status_code=status, media_type="application/problem+json")
         response.headers.update(headers)
         return response
-
-
-def places_of(error: BaseException) -> str:
-    """Where an error came from: files, lines and functions, innermost last; no message, which may quote input."""
-    frames = traceback.extract_tb(error.__traceback__)[-6:]
-    return " > ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames) or "?"
 
 
 def answers_of(scope: Scope) -> Answers:
