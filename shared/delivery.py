@@ -68,9 +68,12 @@ class _Arrival:
 class Delivery:
     """Takes the records of one consumer group of one service."""
 
-    def __init__(self, db: Database, absorb: Absorb, *, group: str, fingerprint_key: bytes) -> None:
+    def __init__(
+        self, db: Database, absorb: Absorb, *, group: str, topics: Sequence[str], fingerprint_key: bytes
+    ) -> None:
         """`group` names the consumer group in spans; `fingerprint_key` hashes what cannot be decoded."""
-        self._db, self._absorb, self._group, self._fingerprint_key = db, absorb, group, fingerprint_key
+        self._db, self._absorb, self._group, self._topics = db, absorb, group, topics
+        self._fingerprint_key = fingerprint_key
 
     async def take(self, raws: Sequence[Raw]) -> Positions:
         """Bring records to their effect, or park them; returns the next offset of each (topic, partition)."""
@@ -161,12 +164,12 @@ class Delivery:
                 work.end(error=error)
 
     async def retry_parked(self) -> None:
-        """Try parked records again when their time has come, for ever."""
+        """Try the parked records of this group's topics again when their time has come, for ever."""
         # sql-in-loop: a background loop
         while True:
             try:
                 async with self._db.loop() as connection:
-                    claimed = await parking.claim(connection)
+                    claimed = await parking.claim(connection, self._topics)
                 # sql-in-loop: each parked record fails or passes alone
                 for parked in claimed:
                     await self._retry(parked)

@@ -24,7 +24,7 @@ EVERYBODY = "peerline_services"
 _ROOT = Path(__file__).resolve().parent.parent
 _NAME = re.compile(r"^\d{4}_(pre|post)_[a-z0-9_]+\.sql$")
 _LOCK = 0x6D6967
-_ROLE = re.compile(r"^[a-z_]{1,40}$")
+_ROLE = re.compile(r"^[a-z_][a-z0-9_]{0,39}$")
 
 Phase = Literal["pre", "post"]
 

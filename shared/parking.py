@@ -113,7 +113,8 @@ async def held(tx: Transaction, places: Sequence[tuple[str, bytes]]) -> set[tupl
 # Only the first of its topic and key: those behind it wait, whatever their own time says.
 _CLAIM = """
 UPDATE parked p SET attempts = attempts + 1, next_try = clock_timestamp() + make_interval(secs => $1)
-  FROM (SELECT q.seq FROM parked q WHERE q.state = 'waiting' AND q.next_try <= clock_timestamp()
+  FROM (SELECT q.seq FROM parked q
+         WHERE q.state = 'waiting' AND q.next_try <= clock_timestamp() AND q.topic = ANY ($4::text[])
            AND NOT EXISTS (SELECT FROM parked b WHERE b.topic = q.topic AND b.key = q.key AND b.seq < q.seq)
          ORDER BY q.seq LIMIT $2 FOR UPDATE SKIP LOCKED) d
  WHERE p.seq = d.seq
@@ -122,9 +123,9 @@ RETURNING p.seq, p.topic, p.part, p.pos, p.key, p.headers, p.record, p.attempts,
 """
 
 
-async def claim(connection: Connection, limit: int = 50) -> list[Parked]:
-    """Lease parked records whose time has come, the first of each topic and key only. Runs as `loop`."""
-    rows = await connection.fetch(_CLAIM, LEASE_S, limit, UNKNOWN_FOR_HOURS)
+async def claim(connection: Connection, topics: Sequence[str], limit: int = 50) -> list[Parked]:
+    """Lease parked records of these topics whose time has come, the first of each key only. Runs as `loop`."""
+    rows = await connection.fetch(_CLAIM, LEASE_S, limit, UNKNOWN_FOR_HOURS, list(topics))
     return [
         Parked(
             seq=row["seq"],

@@ -14,8 +14,9 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import uvicorn
+import uvloop
 from aiokafka.errors import KafkaError
-from uvicorn._types import ASGIApplication
+from starlette.types import ASGIApp
 
 from shared import broker, faults, telemetry
 from shared.db import UNAVAILABLE, Database, Login, Pool, open_pool
@@ -24,7 +25,7 @@ from shared.errors import places_of
 from shared.migrate import app_of, loop_of
 from shared.relay import Relay
 from shared.settings import Settings
-from shared.timers import Action, TimerLoop
+from shared.timers import BATCH, Action, TimerLoop
 from shared.types import Lane
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class Process:
         ]
         self._groups: list[broker.Group] = []
         self._loops: list[Callable[[], Coroutine[Any, Any, None]]] = []
-        self._app: ASGIApplication | None = None
+        self._app: ASGIApp | None = None
         self._on_bus = False
         self._connected = asyncio.Event()
 
@@ -67,22 +68,25 @@ class Process:
             self.db,
             absorb,
             group=f"{self.service}.{lane}",
+            topics=topics,
             fingerprint_key=self.settings.fingerprint_key.get_secret_value(),
         )
         group = broker.Group(self.broker, self.db, delivery, self.settings)
         group.subscribe(f"{self.service}.{lane}", topics, schema)
         self._groups.append(group)
-        self._loops.append(group.keep_committing)
+        self._loops += [group.keep_committing, delivery.retry_parked]
         if len(self._groups) == 1:
-            # Parked records and the sweep are the service's, whichever group parked them.
-            self._loops += [delivery.retry_parked, delivery.sweep]
+            self._loops.append(delivery.sweep)
 
-    def on_timers(self, lane: Lane, action: Action) -> None:
-        """Run `action` with the due timers of a lane. Crisis timers never wait for consumers to catch up."""
+    def on_timers(self, lane: Lane, action: Action, *, batch: int = BATCH) -> None:
+        """Run `action` with up to `batch` due timers of a lane; they must be done within `timers.LEASE_S`.
+
+        Crisis timers never wait for consumers to catch up.
+        """
         ready = self._at_once if lane is Lane.CRISIS else self._caught_up
-        self._loops.append(TimerLoop(self.db, lane, action, ready=ready).run)
+        self._loops.append(TimerLoop(self.db, lane, action, ready=ready, batch=batch).run)
 
-    def serve(self, app: ASGIApplication) -> None:
+    def serve(self, app: ASGIApp) -> None:
         """The ASGI application to serve on the settings' host and port."""
         self._app = app
 
@@ -173,6 +177,11 @@ class Process:
                 await asyncio.gather(*(group.caught_up() for group in self._groups))
         except TimeoutError:
             log.warning("%s has not caught up within %d s; timers run now", self.service, CATCH_UP_WITHIN_S)
+
+
+def launch(main: Coroutine[Any, Any, None]) -> None:
+    """Run a service's main coroutine on uvloop, until it ends."""
+    uvloop.run(main)
 
 
 def login(service: str, settings: Settings, *, loop: bool = False) -> Login:

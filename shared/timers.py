@@ -201,9 +201,11 @@ async def _alone(run: Action, timer: Fired) -> None:
 class TimerLoop:
     """Runs the due timers of one lane, for ever. `ready` is awaited once, before the first round."""
 
-    def __init__(self, db: Database, lane: Lane, action: Action, *, ready: Callable[[], Awaitable[None]]) -> None:
-        """`action` gets every fired timer of the lane; timers left unfinished are leased again later."""
-        self._db, self._lane, self._action, self._ready = db, lane, action, ready
+    def __init__(
+        self, db: Database, lane: Lane, action: Action, *, ready: Callable[[], Awaitable[None]], batch: int = BATCH
+    ) -> None:
+        """`action` gets up to `batch` fired timers of the lane; those left unfinished are leased again later."""
+        self._db, self._lane, self._action, self._ready, self._batch = db, lane, action, ready, batch
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -215,7 +217,7 @@ class TimerLoop:
 
     async def _round(self) -> bool:
         try:
-            fired = await claim(self._db, self._lane)
+            fired = await claim(self._db, self._lane, self._batch)
             if fired:
                 await self._action(fired)
         except UNAVAILABLE as error:
@@ -227,4 +229,4 @@ class TimerLoop:
         except Exception as error:
             log.error("timers of lane %s failed: %s at %s", self._lane.name, type(error).__name__, places_of(error))
             return True
-        return len(fired) == BATCH
+        return len(fired) == self._batch
