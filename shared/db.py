@@ -31,6 +31,8 @@ UNAVAILABLE: tuple[type[BaseException], ...] = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    # What a statement gets that is sent after the server's good-bye was read and before the socket is seen closed.
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
@@ -224,8 +226,12 @@ async def open_pool(login: Login, *, size: int) -> Pool:
         command_timeout=60,
         server_settings=_session(login),
     )
-    async with pool.acquire() as connection:
-        await refuse_unsafe(connection, login.schema)
+    try:
+        async with pool.acquire() as connection:
+            await refuse_unsafe(connection, login.schema)
+    except BaseException:
+        pool.terminate()
+        raise
     return pool
 
 

@@ -20,7 +20,7 @@ from shared.db import CONTENDED, UNAVAILABLE, Database, Transaction
 from shared.errors import LostClaim, UnknownEvent, Unprocessable, places_of
 from shared.events import TOPICS, Envelope, Fact, decode, from_headers, source_of
 from shared.parking import Parked, Raw, Ticket
-from shared.types import CaseId, EventId
+from shared.types import AgencyId, CaseId, EventId
 
 log = logging.getLogger(__name__)
 
@@ -119,8 +119,7 @@ class Delivery:
 
     async def _once(self, raws: Sequence[Raw], positions: Positions, park_as: str) -> None:
         sorted_out = [_sorted_out(raw, park_as) for raw in raws]
-        agencies = {one.received.envelope.agency_id for one in sorted_out if isinstance(one, _Arrival)}
-        async with self._db.transaction(agencies) as tx:
+        async with self._db.transaction(_agencies(sorted_out)) as tx:
             behind = await parking.held(tx, list({(raw.topic, raw.key) for raw in raws}))
             passing, parked = _apart(sorted_out, behind)
             parked += await self._apply(tx, passing)
@@ -130,7 +129,8 @@ class Delivery:
 
     async def _apply(self, tx: Transaction, arrivals: Sequence[_Arrival]) -> list[Ticket]:
         """Claim, drop what was seen or is buried, and absorb the rest. Returns tickets for forged repeats."""
-        claims = {a.received.envelope.event_id: a.digest for a in arrivals}
+        # The first of an id counts: another content under it in the same batch is as forged as in a later one.
+        claims = {a.received.envelope.event_id: a.digest for a in reversed(arrivals)}
         fresh, forged = await inbox.claim(tx, claims)
         buried = await anchors.buried(tx, {a.received.case_id for a in arrivals}) if fresh else set()
         due: dict[EventId, Received] = {}
@@ -140,7 +140,11 @@ class Delivery:
             if received.envelope.event_id in fresh and not stopped:
                 due.setdefault(received.envelope.event_id, received)
         await self._absorb_traced(tx, list(due.values()))
-        return [_ticket(a, "Forged", dead=True) for a in arrivals if a.received.envelope.event_id in forged]
+        return [
+            _ticket(a, "Forged", dead=True)
+            for a in arrivals
+            if (event := a.received.envelope.event_id) in forged or a.digest != claims[event]
+        ]
 
     async def _absorb_traced(self, tx: Transaction, received: Sequence[Received]) -> None:
         if not received:
@@ -196,7 +200,8 @@ class Delivery:
     async def _apply_parked(self, parked: Parked) -> None:
         arrival = _understood(parked.raw)
         async with self._db.transaction({arrival.received.envelope.agency_id}) as tx:
-            await self._apply(tx, [arrival])
+            if await self._apply(tx, [arrival]):
+                raise inbox.Forged
             await parking.resolve(tx, parked.seq)
 
     async def sweep(self) -> None:
@@ -209,6 +214,12 @@ class Delivery:
             except UNAVAILABLE as error:
                 log.warning("the inbox sweep waits for the database: %s", type(error).__name__)
             await asyncio.sleep(SWEEP_EVERY_S)
+
+
+def _agencies(sorted_out: Sequence[_Arrival | Ticket]) -> set[AgencyId]:
+    """Whose rows a batch touches: of what takes effect, and of what is parked and could be read that far."""
+    named = (one.agency_id if isinstance(one, Ticket) else one.received.envelope.agency_id for one in sorted_out)
+    return {agency for agency in named if agency is not None}
 
 
 def _apart(

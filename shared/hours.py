@@ -54,8 +54,9 @@ class Hours:
 
 
 def parse_hours(text: str) -> Hours:
-    """Read a pattern. Days: `Mon`, `Mon-Fri`, `Fri-Mon`, `Mon,Wed`, `daily`, `weekdays`, `weekends`, or none for every day.
+    """Read a weekly pattern.
 
+    Days: `Mon`, `Mon-Fri`, `Fri-Mon`, `Mon,Wed`, `daily`, `weekdays`, `weekends`, or none for every day.
     Times: `08:00-18:00`, `8:00-12:00,13:00-17:00`, `22:00-06:00` (over midnight), `00:00-24:00`. Parts are separated
     by `;` or a new line. "" and `24/7` mean always. Raises `BadHours`, whose text never quotes the input.
     """
@@ -88,7 +89,7 @@ def _covers(span: Span, today: int, minute: int) -> bool:
 
 
 def _spans_of(part: str) -> list[Span]:
-    match = _SPANS.match(part)
+    match = _SPANS.fullmatch(part)
     if match is None:
         raise BadHours("not a day and a span of time")
     days = tuple(sorted(_days_of(match["days"].strip(" ,"))))

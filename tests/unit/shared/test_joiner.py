@@ -76,6 +76,6 @@ async def test_a_caller_that_went_away_does_not_disturb_the_others() -> None:
     gone.cancel()
     work.go.set()
 
-    assert await asyncio.gather(first, stays) == [2, 6]
+    assert list(await asyncio.gather(first, stays)) == [2, 6]
     with pytest.raises(asyncio.CancelledError):
         await gone

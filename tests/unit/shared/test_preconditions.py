@@ -53,7 +53,7 @@ def test_the_same_body_is_replayed_once_it_is_answered() -> None:
 
 
 @pytest.mark.parametrize("answered", [True, False])
-def test_another_body_under_the_same_key_is_refused(answered: bool) -> None:  # noqa: FBT001
+def test_another_body_under_the_same_key_is_refused(answered: bool) -> None:
     with pytest.raises(Refused) as refused:
         require_same(stored=b"a", given=b"b", answered=answered)
     assert (refused.value.status, refused.value.slug) == (422, "idempotency-key-reused")

@@ -341,7 +341,7 @@ async def test_health_is_answered_by_names_and_not_traced(collector: Collector) 
 
 
 @pytest.mark.parametrize(("fine", "status"), [(True, 200), (False, 503)])
-async def test_readiness_follows_its_checks(fine: bool, status: int) -> None:  # noqa: FBT001
+async def test_readiness_follows_its_checks(fine: bool, status: int) -> None:
     async def ready() -> dict[str, bool]:
         return {"kafka": fine}
 

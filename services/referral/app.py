@@ -1,0 +1,43 @@
+"""The referral process: `python -m services.referral.app`. Health on loopback is its only door."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import FastAPI
+
+from services.referral import actions, subscribers
+from services.referral.settings import ReferralSettings
+from shared import timers
+from shared.events import IntakeFact, NotifyFact
+from shared.events.envelope import INTAKE, INTAKE_CRISIS, NOTIFY_CRISIS
+from shared.http import foundation, health
+from shared.process import Process, opened
+from shared.types import Lane
+
+
+def health_app(process: Process) -> FastAPI:
+    """What the port answers: whether the process lives and can work."""
+    app = FastAPI(title="referral", docs_url=None, redoc_url=None, openapi_url=None)
+    foundation(app)
+    app.include_router(health.router(process.ready))
+    return app
+
+
+async def main() -> None:
+    """Run until SIGTERM or SIGINT."""
+    async with opened("referral", ReferralSettings()) as process:
+        process.consume("ordinary", [INTAKE.name], subscribers.ordinary, schema=IntakeFact)
+        process.consume(
+            "crisis",
+            [INTAKE_CRISIS.name, NOTIFY_CRISIS.name],
+            subscribers.crisis,
+            schema=IntakeFact | NotifyFact,
+        )
+        process.on_timers(Lane.CRISIS, timers.in_one_transaction(process.db, actions.fire))
+        process.serve(health_app(process))
+        await process.run()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,16 @@
+"""The fixtures of all tests, and the mark of those that need engines."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.harness.fixtures import _engines, _own_engines, _region, cluster, database, pool, topics
+
+__all__ = ["_engines", "_own_engines", "_region", "cluster", "database", "pool", "topics"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever asks for an engine is marked `engines`, so that `-m "not engines"` runs the rest in seconds."""
+    for item in items:
+        if "own_engines" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.engines)
