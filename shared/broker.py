@@ -159,18 +159,32 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
         if not assigned or consumer is None:
             self._assigned.set()
             return
-        stored = await self._stored()
-        ends = await consumer.end_offsets(list(assigned))
-        begins = await consumer.beginning_offsets(list(assigned))
-        prefix = self._settings.topic_prefix
-        for place in assigned:
-            committed = await consumer.committed(place) or 0
-            here = stored.get((place.topic.removeprefix(prefix), place.partition), 0)
-            start = min(max(min(here, committed), begins[place]), ends[place])
+        # The client fetches from the committed offset while it is still looked up where to start: later events of a
+        # case would take effect before earlier ones.
+        consumer.pause(*assigned)
+        for place, start in (await self._starts(consumer, assigned)).items():
             consumer.seek(place, start)
-            self._ends[place] = ends[place]
-            self._done.setdefault(place, start)
+            self._done[place] = start
+        consumer.resume(*assigned)
         self._assigned.set()
+
+    async def _starts(self, consumer: AIOKafkaConsumer, assigned: set[TopicPartition]) -> dict[TopicPartition, int]:
+        prefix = self._settings.topic_prefix
+        stored = await self._stored()
+        # An error would be swallowed by the client, and the partitions stay paused.
+        while True:
+            try:
+                ends = await consumer.end_offsets(list(assigned))
+                begins = await consumer.beginning_offsets(list(assigned))
+                committed = {place: await consumer.committed(place) or 0 for place in assigned}
+            except (KafkaError, OSError, TimeoutError) as error:
+                log.warning("offsets cannot be looked up yet: %s", type(error).__name__)
+                await asyncio.sleep(AGAIN_AFTER_S)
+            else:
+                break
+        self._ends.update(ends)
+        lower = {p: min(stored.get((p.topic.removeprefix(prefix), p.partition), 0), committed[p]) for p in assigned}
+        return {place: min(max(lower[place], begins[place]), ends[place]) for place in assigned}
 
     async def _stored(self) -> dict[tuple[str, int], int]:
         # sql-in-loop: waits for the database to come back

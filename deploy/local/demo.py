@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Self
 
 from deploy.local.browser import Answer, Browser
 from deploy.local.errors import LocalError
@@ -43,6 +44,17 @@ class DemoError(LocalError):
     def __init__(self, step: str, answer: str) -> None:
         """Name the step and what came back: a status or a slug, never a content."""
         super().__init__(f"The demo stopped: {step} was answered {answer}; read the service's log for the cause.")
+
+    @classmethod
+    def of(cls, step: str, answer: Answer) -> Self:
+        """The same with the status of an answer, and what its problem document names: slug, pointers, codes."""
+        try:
+            document = answer.json()
+            slug = str(document["type"]).rpartition("/")[2]
+            named = "".join(f" {one['pointer'] or '/'}: {one['code']}" for one in document.get("errors", []))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            slug, named = "", ""
+        return cls(step, " ".join(f"{answer.status} {slug}{named}".split()))
 
 
 @dataclass(frozen=True)
@@ -210,7 +222,7 @@ async def _put(region: LocalRegion, demo: Demo, what: str, body: str, kind: str)
     headers = {"Content-Type": kind, "Accept": "application/json", "Authorization": f"Bearer {demo.key}"} | condition
     answer = await browser.request("PUT", url, body=body.encode(), headers=headers)
     if answer.status not in {OK, CREATED}:
-        raise DemoError(f"PUT /v1/agency/{what}", str(answer.status))
+        raise DemoError.of(f"PUT /v1/agency/{what}", answer)
     return answer
 
 
@@ -247,5 +259,5 @@ async def verify(link: str, pin: str) -> Answer:
     form = page.form()
     answer = await browser.submit(form, {name: pin for name in form.names if "pin" in name})
     if answer.status != OK:
-        raise DemoError("the page that sets a PIN", str(answer.status))
+        raise DemoError.of("the page that sets a PIN", answer)
     return answer

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.local.browser import Answer, Browser, Form
+from deploy.local.browser import Answer, Browser
 from deploy.local.demo import CREATED, OK, SLUG, Demo, DemoError, Say, mailbox_of
 from deploy.local.region import LocalRegion
 from deploy.local.timeline import Watcher
@@ -46,7 +46,7 @@ class Requester:
         """The case as its requester sees it."""
         answer = await Browser().api("GET", f"{self.intake}/v1/case", bearer=self.code)
         if answer.status != OK:
-            raise DemoError("GET /v1/case", str(answer.status))
+            raise DemoError.of("GET /v1/case", answer)
         found: dict[str, Any] = answer.json()
         return found
 
@@ -69,13 +69,13 @@ async def ask(intake: str, **changes: object) -> Requester:
     body = {**REQUEST, **changes}
     shown = await browser.api("GET", f"{intake}/v1/agencies/{SLUG}/notice?relation={body['relation']}&language=en")
     if shown.status != OK:
-        raise DemoError("GET notice", str(shown.status))
+        raise DemoError.of("GET notice", shown)
     code = secrets.token_urlsafe(32)
     body["code_hash"] = base64.urlsafe_b64encode(hashlib.sha256(code.encode()).digest()).rstrip(b"=").decode()
     body["notice"] = {"version": shown.json()["version"]}
     answer = await browser.api("POST", f"{intake}/v1/agencies/{SLUG}/requests", body)
     if answer.status != CREATED:
-        raise DemoError("POST requests", str(answer.status))
+        raise DemoError.of("POST requests", answer)
     return Requester(intake, code, str(answer.json()["reference"]))
 
 
@@ -86,16 +86,17 @@ async def opened(link: str, pin: str) -> tuple[Browser, Answer]:
     form = page.form(has="pin")
     inside = await browser.submit(form, {"pin": pin})
     if inside.status != OK:
-        raise DemoError("the page behind the PIN", str(inside.status))
+        raise DemoError.of("the page behind the PIN", inside)
     return browser, inside
 
 
 async def press(browser: Browser, page: Answer, verb: str) -> Answer:
-    """Press a button of a page. Raises `DemoError`."""
-    form: Form = page.form(button=verb)
-    answer = await browser.submit(form, button=verb)
+    """Press a button of a page, and once more where the page asks whether one is sure. Raises `DemoError`."""
+    answer = await browser.submit(page.form(button=verb), button=verb)
+    if any("sure" in form.names for form in answer.forms):
+        answer = await browser.submit(answer.form(has="sure"), {"sure": "yes"})
     if answer.status != OK:
-        raise DemoError(f"the button {verb}", str(answer.status))
+        raise DemoError.of(f"the button {verb}", answer)
     return answer
 
 

@@ -85,4 +85,3 @@ async def fire(tx: Transaction, fired: Sequence[Fired]) -> None:
             for timer in fired
         ],
     )
-

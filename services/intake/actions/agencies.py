@@ -1,0 +1,100 @@
+"""Taking on an agency, and its policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from services.intake.actions.keys import Caller, first_key
+from services.intake.domain.agency import SCOPES, Agency, checked
+from services.intake.domain.policy import capabilities_of, checked_overrides
+from services.intake.store import agencies as store
+from shared import audit, doors, outbox
+from shared.db import Database
+from shared.doors import Door, keyed_hash
+from shared.errors import Problem, Refused
+from shared.events.intake import AgencySet
+from shared.outbox import Draft
+from shared.types import AgencyId
+from shared.vault import Keyring
+
+
+async def add_agency(db: Database, keyring: Keyring, wanted: Agency) -> tuple[Agency, str]:
+    """Take on an agency: its row, its public name, its first key with every scope, and the fact for the region.
+
+    Returns the agency as it is kept, and the key, which is kept nowhere. Raises `Refused`: 422 `agency-invalid`,
+    409 `structure-not-available-yet` or `slug-taken`.
+    """
+    agency = checked(wanted)
+    if agency.slug is None:
+        raise Refused("agency-invalid", 422, (Problem("/slug", "missing"),))
+    pepper = keyring.derived("doors")
+    async with db.transaction([agency.agency_id]) as tx:
+        if await store.agency_of_slug(tx.connection, pepper, agency.slug) is not None:
+            raise Refused("slug-taken", 409, (Problem("/slug", "taken"),))
+        await store.add_agency(tx, agency)
+        own = Door(agency.agency_id, store.SLUG_DOOR, agency.agency_id, agency.agency_id)
+        await doors.add(tx, [(keyed_hash(pepper, store.SLUG_DOOR, agency.slug), own, None)])
+        key = await first_key(tx, keyring, agency.agency_id, frozenset(SCOPES))
+        await outbox.emit(tx, [Draft(agency.agency_id, agency.agency_id, agency_set(agency))])
+        await audit.record(tx, [audit.Entry(agency.agency_id, "agency.added")])
+    return agency, key
+
+
+def agency_set(agency: Agency) -> AgencySet:
+    """The agency as the region knows it."""
+    return AgencySet(
+        revision=agency.revision,
+        active=agency.active,
+        kind=agency.kind,
+        jurisdiction=agency.jurisdiction,
+        structure=agency.structure,
+        capabilities=capabilities_of(agency.structure),
+        languages=agency.languages,
+        time_zone=agency.time_zone,
+    )
+
+
+async def further_key(db: Database, keyring: Keyring, slug: str) -> str:
+    """A further key with every scope, for an agency that has lost its own. Raises `Refused` 404."""
+    async with db.door() as connection:
+        agency_id = await store.agency_of_slug(connection, keyring.derived("doors"), slug)
+    if agency_id is None:
+        raise Refused("not-found", 404)
+    async with db.transaction([agency_id]) as tx:
+        return await first_key(tx, keyring, agency_id, frozenset(SCOPES))
+
+
+async def list_agencies(db: Database) -> list[Agency]:
+    """Every agency of the region, by name. For the operator's login alone: no other one sees them."""
+    async with db.door() as connection:
+        return await store.list_agencies(connection)
+
+
+async def load_agency(db: Database, agency_id: AgencyId) -> Agency:
+    """The agency of an authenticated caller. Raises `Refused` 404."""
+    async with db.transaction([agency_id]) as tx:
+        agency = await store.load_agency(tx, agency_id)
+    if agency is None:
+        raise Refused("not-found", 404)
+    return agency
+
+
+async def put_policy(
+    db: Database, caller: Caller, overrides: Mapping[str, Any], *, matches: Callable[[int], None]
+) -> tuple[int, dict[str, Any]]:
+    """Replace the agency's overrides; cases in flight keep the policy they began with. Returns revision and overrides.
+
+    `matches` gets the policy's revision under the lock. Raises `Refused` 422 `policy-invalid`.
+    """
+    wanted = checked_overrides(overrides)
+    async with db.transaction([caller.agency_id]) as tx:
+        agency = await store.lock_agency(tx, caller.agency_id)
+        if agency is None:
+            raise Refused("not-found", 404)
+        matches(agency.policy_revision)
+        if dict(agency.policy) == wanted:
+            return agency.policy_revision, wanted
+        revision = await store.save_policy(tx, caller.agency_id, wanted)
+        await audit.record(tx, [audit.Entry(caller.agency_id, "policy.replaced", actor=caller.credential_id)])
+    return revision, wanted

@@ -1,0 +1,116 @@
+"""The life of cases: whatever is heard, timed or said comes through one fold that takes any size."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from services.intake.domain import course
+from services.intake.domain.acts import Step, TimeIsUp, Withdraw
+from services.intake.domain.case import UNKNOWN, Case, Known, Over, Unknown, outcome_of, stands
+from services.intake.store import cases as store
+from services.intake.store import statistics
+from services.intake.store.statistics import Statistic
+from shared import casework, clock, vault
+from shared.anchors import PLACEHOLDER, Anchor
+from shared.casework import Decided, Input, Standing, Wake
+from shared.db import Transaction
+from shared.errors import LostClaim
+from shared.timers import Fired
+from shared.types import AgencyId, CaseId
+
+
+class CaseBook:
+    """How intake keeps its cases."""
+
+    def __init__(self, now: datetime, agencies: Mapping[CaseId, AgencyId]) -> None:
+        """`now` is the region's time of the transaction; `agencies` says whose each case of the batch is."""
+        self._now, self._agencies = now, agencies
+
+    async def load(self, tx: Transaction, cases: Mapping[CaseId, Anchor]) -> dict[CaseId, Known]:
+        """Cases as they stand; one that is only a placeholder is unknown."""
+        live = await store.load(tx, cases)
+        return {case: live.get(case, UNKNOWN) for case in cases}
+
+    def decide(self, state: Known, what: Input) -> Decided[Known]:
+        """As `course.heard`."""
+        step = course.heard(state, what.what, self._now)
+        return Decided(step.case, step.facts, wakes_of(what.case_id, step), step.acts, step.ending)
+
+    def standing(self, state: Known) -> Standing:
+        """As `case.stands`."""
+        if isinstance(state, Unknown):
+            return Standing(PLACEHOLDER)
+        where = stands(state)
+        return Standing(where.name, where.owner, where.due)
+
+    async def save(self, tx: Transaction, before: Mapping[CaseId, Known], after: Mapping[CaseId, Known]) -> None:
+        """One statement for the cases, one for the statistics of those that have just ended."""
+        await store.save(tx, {case: state for case, state in after.items() if isinstance(state, Case)})
+        ended = [
+            (case, state)
+            for case, state in after.items()
+            if isinstance(state, Case) and isinstance(state.stage, Over) and not _over(before[case])
+        ]
+        await statistics.add(tx, [self._statistic(case, state) for case, state in ended])
+
+    def _statistic(self, case: CaseId, state: Case) -> Statistic:
+        return Statistic(
+            statistic_id=clock.random_id(),
+            agency_id=self._agencies[case],
+            month=self._now.date().replace(day=1),
+            relation=state.ask.relation.value,
+            urgency=state.ask.urgency.value,
+            help=tuple(sorted(kind.value for kind in state.ask.help)),
+            outcome=outcome_of(state),
+        )
+
+    async def purge(self, tx: Transaction, cases: Collection[CaseId]) -> None:
+        """Destroy the keys, then every row. Raises `LostClaim` when a legal hold was set in this very moment."""
+        destroyed = await vault.destroy(tx, "case", cases)
+        if (left := set(cases) - {CaseId(case) for case in destroyed}) and await store.held(tx, left):
+            raise LostClaim
+        await store.purge(tx, cases)
+
+
+def _over(state: Known) -> bool:
+    return isinstance(state, Case) and isinstance(state.stage, Over)
+
+
+def wakes_of(case: CaseId, step: Step) -> tuple[Wake, ...]:
+    """The timer that a step sets, as the house keeps timers."""
+    timer = step.timer
+    return (Wake(timer.kind, case, timer.turn, timer.due),) if timer else ()
+
+
+async def take(tx: Transaction, inputs: Sequence[Input]) -> dict[CaseId, Known]:
+    """Bring what happened to cases to its effect, in order per case. Returns how they then stand."""
+    if not inputs:
+        return {}
+    agencies = {one.case_id: one.agency_id for one in inputs}
+    return await casework.fold(tx, inputs, CaseBook(await tx.now(), agencies))
+
+
+async def withdraw(tx: Transaction, agency_id: AgencyId, case_id: CaseId) -> Known:
+    """The requester takes everything back: the key is destroyed and everything purged at once, unless it is held."""
+    held = await store.held(tx, [case_id])
+    after = await take(tx, [Input(agency_id, case_id, Withdraw(held=bool(held)))])
+    return after[case_id]
+
+
+async def fire(tx: Transaction, fired: Sequence[Fired]) -> None:
+    """Timers: somebody had to choose or say OK, a case in contact is looked at again, a grace is over."""
+    over = [CaseId(timer.key) for timer in fired if timer.kind == "grace"]
+    held = await store.held(tx, over) if over else set()
+    await take(
+        tx,
+        [
+            Input(
+                timer.agency_id,
+                CaseId(timer.key),
+                TimeIsUp(timer.kind, timer.version, held=timer.key in held),
+                timer.timer_id,
+            )
+            for timer in fired
+        ],
+    )

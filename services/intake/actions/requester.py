@@ -1,0 +1,176 @@
+"""What a requester may do with the code, and what is shown for it."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.intake.actions import cases
+from services.intake.actions.requests import sealed_reach
+from services.intake.domain import codes
+from services.intake.domain.acts import Act, SetReach
+from services.intake.domain.agency import Agency
+from services.intake.domain.case import (
+    Accepted,
+    Alarm,
+    Case,
+    InContact,
+    Released,
+    may_choose,
+    next_by,
+    support_of,
+)
+from services.intake.domain.request import Reach
+from services.intake.domain.status import possible, sentences
+from services.intake.store import cases as store
+from services.intake.store.agencies import load_agency
+from services.intake.store.cases import Kept, Keyed
+from services.intake.store.directory import PersonCard, person_cards
+from shared import anchors, doors, vault
+from shared.casework import Input
+from shared.db import Database, Transaction
+from shared.doors import Door, keyed_hash
+from shared.errors import Problem, Refused
+from shared.types import REGION, CaseId, PersonId
+from shared.vault import Keyring
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Somebody of the shortlist."""
+
+    person: PersonId
+    available: bool
+    card: PersonCard
+
+
+@dataclass(frozen=True)
+class View:
+    """A case as its requester may see it. `who`: the peer, without number and hours before the release."""
+
+    agency: Agency
+    reference: str
+    case: Case
+    says: tuple[str, ...]
+    can: tuple[str, ...]
+    next_by: datetime | None
+    who: PersonCard | None
+    coordinator: PersonCard | None
+    jurisdiction: str
+    noticed: bool
+
+    @property
+    def released(self) -> bool:
+        """Whether number and hours of the peer may be shown."""
+        return isinstance(self.case.stage, Released | InContact)
+
+    @property
+    def alarm(self) -> Alarm | None:
+        """What really happened of an emergency's pages."""
+        return self.case.alarm
+
+
+async def door_of(db: Database, keyring: Keyring, code: str) -> Door | None:
+    """Where a code leads; None for one that leads nowhere, after the same work."""
+    hashed = store.code_hash(keyring.derived("doors"), codes.hash_of(code))
+    async with db.door() as connection:
+        door = await doors.find(connection, hashed)
+    return door if door is not None and door.kind == store.CODE_DOOR else None
+
+
+async def view(tx: Transaction, keyring: Keyring, door: Door) -> View:
+    """The case behind a code as it stands now. Raises `Refused` 404 when it is gone."""
+    kept = await store.load_kept(tx, CaseId(door.subject))
+    agency = await load_agency(tx, door.agency_id)
+    if kept is None or agency is None:
+        raise Refused("not-found", 404)
+    who, coordinator = await _people(tx, keyring, door, kept)
+    return View(
+        agency=agency,
+        reference=kept.reference,
+        case=kept.case,
+        says=sentences(kept.case),
+        can=possible(kept.case),
+        next_by=next_by(kept.case),
+        who=who,
+        coordinator=coordinator,
+        jurisdiction=kept.jurisdiction,
+        noticed=kept.noticed,
+    )
+
+
+async def _people(
+    tx: Transaction, keyring: Keyring, door: Door, kept: Kept
+) -> tuple[PersonCard | None, PersonCard | None]:
+    support = support_of(kept.case)
+    alarm = kept.case.alarm
+    peer = support.person if support else None
+    acknowledged = alarm.acknowledged_by if alarm else None
+    cards = await _cards(tx, keyring, door, {one for one in (peer, acknowledged) if one is not None})
+    who = cards.get(peer) if peer else None
+    if who is not None and isinstance(kept.case.stage, Accepted):
+        who = PersonCard(who.name, "", "", who.language, who.attributes)
+    return who, cards.get(acknowledged) if acknowledged else None
+
+
+async def _cards(
+    tx: Transaction, keyring: Keyring, door: Door, people: Collection[PersonId]
+) -> dict[PersonId, PersonCard]:
+    if not people:
+        return {}
+    found = await person_cards(tx, keyring, door.agency_id, people)
+    if REGION in tx.agencies and (left := set(people) - set(found)):
+        found |= await person_cards(tx, keyring, REGION, left)
+    return found
+
+
+async def peers(tx: Transaction, keyring: Keyring, door: Door) -> list[Peer]:
+    """The shortlist to choose from, best first; empty when there is nothing to choose. Raises `Refused` 404."""
+    kept = await store.load_kept(tx, CaseId(door.subject))
+    if kept is None:
+        raise Refused("not-found", 404)
+    if not may_choose(kept.case):
+        return []
+    listed = kept.case.shortlist
+    cards = await _cards(tx, keyring, door, [one.person for one in listed])
+    return [Peer(one.person, one.available, cards[one.person]) for one in listed if one.person in cards]
+
+
+async def act(tx: Transaction, door: Door, what: Act, *, keyed: Keyed | None = None) -> None:
+    """Do what the requester says. A POST with a key seen before does nothing again.
+
+    Raises `Refused`: what `course.heard` refuses, and 422 `idempotency-key-reused`.
+    """
+    case_id = CaseId(door.subject)
+    if keyed is not None:
+        # The case first, as everywhere: two locks in two orders would wait for each other.
+        await anchors.lock(tx, {case_id: door.agency_id})
+        before = await store.claim(tx, keyed)
+        if before is not None and not hmac.compare_digest(before, keyed.digest):
+            raise Refused("idempotency-key-reused", 422, (Problem("/header/idempotency-key", "reused"),))
+        if before is not None:
+            return
+    await cases.take(tx, [Input(door.agency_id, case_id, what)])
+
+
+def keyed_post(pepper: bytes, door: Door, key: str, digest: bytes) -> Keyed:
+    """A POST with its Idempotency-Key, bound to the case."""
+    return Keyed(
+        keyed_hash(pepper, "idempotency", f"{door.subject}\0{key}"), door.agency_id, CaseId(door.subject), digest
+    )
+
+
+async def set_reach(tx: Transaction, keyring: Keyring, door: Door, reach: Reach | None) -> None:
+    """Another way to be reached, or none. Raises `Refused` 404 when the case is gone."""
+    keys = await vault.load(tx, keyring, "case", [door.subject])
+    key = keys.get(door.subject)
+    if key is None:
+        raise Refused("not-found", 404)
+    await act(tx, door, SetReach(sealed_reach(key, reach) if reach is not None else None))
+
+
+async def withdraw(tx: Transaction, door: Door) -> None:
+    """Everything stops at once and is gone. Raises `Refused` 404 when it is gone already."""
+    await cases.withdraw(tx, door.agency_id, CaseId(door.subject))

@@ -1,0 +1,203 @@
+"""Taking requests: sealed before anything is written, any number in a constant number of statements."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from services.intake.actions import barring
+from services.intake.actions.barring import Barred
+from services.intake.domain import codes, course
+from services.intake.domain.agency import Agency, language_tag
+from services.intake.domain.course import Begun
+from services.intake.domain.notices import Notice, Notices
+from services.intake.domain.policy import resolve
+from services.intake.domain.request import Reach, Request, refuse_what_cannot_be_yet
+from services.intake.store import cases as store
+from services.intake.store.cases import NewRequest
+from shared import audit, clock, outbox, vault
+from shared.db import Transaction
+from shared.errors import Problem, Refused
+from shared.events.intake import Ask, Wishes
+from shared.outbox import Draft
+from shared.types import CaseId, PersonId
+from shared.vault import DataKey, Keyring, Subject
+
+REACH, AVOID, ABOUT = "reach", "avoid_people", "about_me"
+"""The fields under which a request is sealed with its case's key."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A request as it came in at an agency's door. `digest` is keyed and tells two bodies apart."""
+
+    agency: Agency
+    request: Request
+    digest: bytes
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What is answered. `notice`: it was taken before this notice was acknowledged."""
+
+    case_id: CaseId
+    reference: str
+    next_by: datetime
+    replayed: bool
+    notice: Notice | None
+
+
+@dataclass(frozen=True)
+class _New:
+    """A request whose code has just been taken, the notice in force, and the one that was acknowledged."""
+
+    case_id: CaseId
+    submission: Submission
+    current: Notice
+    read: Notice | None
+
+
+async def submit(
+    tx: Transaction, keyring: Keyring, notices: Notices, submissions: Sequence[Submission]
+) -> list[Receipt]:
+    """Take requests, or answer again what was answered before. The region has to be in view (`region_too`).
+
+    Raises `Refused`: 409 `notice-changed`, 422 `code-reused`, `someone-else-not-yet`, `invalid`.
+    """
+    pepper = keyring.derived("doors")
+    hashes = [store.code_hash(pepper, one.request.code_hash) for one in submissions]
+    ids = [CaseId(clock.random_id()) for _ in submissions]
+    wanted = [(code, one.agency.agency_id, case) for code, one, case in zip(hashes, submissions, ids, strict=True)]
+    taken, now = await store.reserve(tx, wanted)
+    receipts = {}
+    if taken != set(ids):
+        before = await store.answered(tx, hashes)
+        receipts = {
+            code: _again(one, before.get(code), notices)
+            for code, one, case in zip(hashes, submissions, ids, strict=True)
+            if case not in taken
+        }
+    fresh = {
+        code: _new(case, one, notices)
+        for code, one, case in zip(hashes, submissions, ids, strict=True)
+        if case in taken
+    }
+    if now is not None:
+        receipts |= await _begin(tx, keyring, now, fresh)
+    return [receipts[code] for code in hashes]
+
+
+def region_too(request: Request) -> bool:
+    """Whether the regional duty coordinators have to be in view: they may have to be paged, or barred."""
+    return request.emergency or bool(request.avoid_people)
+
+
+def _current(submission: Submission, notices: Notices) -> Notice:
+    return notices.current(submission.agency.jurisdiction, submission.request.relation, _language(submission))
+
+
+def _language(submission: Submission) -> str:
+    return language_tag(submission.request.language or "") or submission.agency.languages[0]
+
+
+def _again(submission: Submission, before: store.Answered | None, notices: Notices) -> Receipt:
+    if before is None or not hmac.compare_digest(before.digest, submission.digest):
+        raise Refused("code-reused", 422, (Problem("/code_hash", "reused"),))
+    notice = None if before.noticed else _current(submission, notices)
+    return Receipt(before.case_id, before.reference, before.next_by, replayed=True, notice=notice)
+
+
+def _new(case_id: CaseId, submission: Submission, notices: Notices) -> _New:
+    refuse_what_cannot_be_yet(submission.request)
+    current = _current(submission, notices)
+    given = submission.request.notice
+    if given is not None and given.version == current.version:
+        return _New(case_id, submission, current, current)
+    if submission.request.emergency:
+        return _New(case_id, submission, current, None)
+    raise Refused("notice-changed", 409, (Problem("/notice/version", "changed"),), extra={"notice": current.shown()})
+
+
+async def _begin(tx: Transaction, keyring: Keyring, now: datetime, fresh: Mapping[bytes, _New]) -> dict[bytes, Receipt]:
+    new = list(fresh.values())
+    whose = {n: (one.submission.agency.agency_id, one.submission.request) for n, one in enumerate(new)}
+    barred = await barring.bars(tx, keyring.derived("index"), whose)
+    rungs = await barring.rungs(
+        tx, {n: (agency, barred[n]) for n, (agency, request) in whose.items() if request.emergency}
+    )
+    subjects = [Subject(one.submission.agency.agency_id, "case", one.case_id) for one in new]
+    keys = await vault.create(tx, keyring, subjects)
+    begun = [_begun(one, barred[n], rungs.get(n, ()), now, keys[one.case_id]) for n, one in enumerate(new)]
+    rows = [
+        _row(one, first, keys[one.case_id], unmatched=barred[n].unmatched)
+        for n, (one, first) in enumerate(zip(new, begun, strict=True))
+    ]
+    await store.begin(tx, rows)
+    tx.traces.update({one.case_id: one.submission.traceparent for one in new if one.submission.traceparent})
+    pairs = list(zip(rows, begun, strict=True))
+    await outbox.emit(tx, [Draft(row.agency_id, row.case_id, first.fact) for row, first in pairs])
+    await audit.record(tx, [audit.Entry(row.agency_id, first.act, subject=row.case_id) for row, first in pairs])
+    return {code: _receipt(one, row) for (code, one), row in zip(fresh.items(), rows, strict=True)}
+
+
+def _begun(new: _New, barred: Barred, rungs: tuple[tuple[PersonId, ...], ...], now: datetime, key: DataKey) -> Begun:
+    reach = new.submission.request.reach
+    first = course.begun(_ask(new, barred), now, jurisdiction=new.submission.agency.jurisdiction, rungs=rungs)
+    if reach is None:
+        return first
+    return replace(first, case=replace(first.case, reach=sealed_reach(key, reach)))
+
+
+def sealed_reach(key: DataKey, reach: Reach) -> bytes:
+    """How to reach a requester, as whoever holds the case's key reads it: the JSON of a normalised `Reach`."""
+    return key.seal(REACH, reach.normalised().model_dump_json().encode())
+
+
+def _ask(new: _New, barred: Barred) -> Ask:
+    request, agency = new.submission.request, new.submission.agency
+    return Ask(
+        relation=request.relation,
+        urgency=request.urgency,
+        help=tuple(dict.fromkeys(request.help)),
+        topics=tuple(dict.fromkeys(topic.value for topic in request.topics)),
+        choose="anyone" if request.emergency else request.choose,
+        release="on_accept" if request.emergency else request.release,
+        manner=request.manner,
+        language=_language(new.submission),
+        wishes=Wishes(
+            require=request.preferences.require, prefer=request.preferences.prefer, avoid=request.preferences.avoid
+        ),
+        bars=barred.people,
+        policy=resolve(agency, request.urgency),
+    )
+
+
+def _row(new: _New, first: Begun, key: DataKey, *, unmatched: bool) -> NewRequest:
+    request, agency = new.submission.request, new.submission.agency
+    return NewRequest(
+        case_id=new.case_id,
+        agency_id=agency.agency_id,
+        reference=codes.reference_from(secrets.token_bytes(codes.REFERENCE_BYTES)),
+        case=first.case,
+        digest=new.submission.digest,
+        jurisdiction=agency.jurisdiction,
+        avoid_people=_sealed(key, AVOID, json.dumps(request.avoid_people)) if request.avoid_people else None,
+        about_me=_sealed(key, ABOUT, request.about_me.model_dump_json()) if request.about_me else None,
+        unmatched=unmatched,
+        notice_version=new.read.version if new.read else None,
+        notice_digest=new.read.digest if new.read else None,
+    )
+
+
+def _sealed(key: DataKey, field: str, text: str) -> bytes:
+    return key.seal(field, text.encode())
+
+
+def _receipt(new: _New, row: NewRequest) -> Receipt:
+    notice = new.current if new.read is None else None
+    return Receipt(new.case_id, row.reference, row.next_by, replayed=False, notice=notice)

@@ -1,0 +1,85 @@
+"""The intake process: `python -m services.intake.app`. The public doors, the agencies' doors, the lives of cases."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from fastapi import FastAPI
+
+from services.intake import subscribers
+from services.intake.actions import cases
+from services.intake.routes import agency, docs, pages, public, requester
+from services.intake.routes.desk import PAGES, Desk, Manners, Throttles, read_notices, read_words, throttle
+from services.intake.routes.taking import Taking
+from services.intake.settings import IntakeSettings
+from shared import timers, vault
+from shared.db import Database
+from shared.events import MatchingFact, NotifyFact, ReferralFact
+from shared.events.envelope import MATCHING, NOTIFY, NOTIFY_CRISIS, REFERRAL_CRISIS
+from shared.http import foundation, health
+from shared.http.health import Readiness
+from shared.process import opened
+from shared.types import Lane
+
+
+def desk_of(db: Database, settings: IntakeSettings) -> Desk:
+    """What the requester's doors stand on. Raises `BadKeyring`, `BadNotice`."""
+    return Desk(
+        db=db,
+        keyring=vault.read_keyring(settings.keyring),
+        manners=Manners(settings.product_title, settings.exit_url, settings.contact_line, https=settings.https),
+        notices=read_notices(PAGES / "notices"),
+        words=read_words(PAGES / "words.toml"),
+        throttles=Throttles(
+            source=throttle(settings.requests_per_source),
+            agency=throttle(settings.requests_per_agency),
+            emergency_source=throttle(settings.emergencies_per_source),
+            emergency_agency=throttle(settings.emergencies_per_agency),
+            wrong_codes=throttle(settings.wrong_codes_per_source),
+        ),
+    )
+
+
+def intake_app(desk: Desk, ready: Readiness) -> FastAPI:
+    """Every door of intake."""
+    app = FastAPI(title="Intake", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    taking = Taking(desk)
+    sheets = pages.sheets_of(desk, taking)
+    foundation(
+        app,
+        resources=desk.resources,
+        page=partial(pages.problem_page, sheets),
+        larger_bodies=agency.LARGER_BODIES,
+        https=desk.manners.https,
+    )
+    app.include_router(health.router(ready))
+    app.include_router(public.router(desk, taking))
+    app.include_router(requester.router(desk))
+    app.include_router(pages.router(sheets))
+    app.include_router(agency.router(desk.db, desk.keyring))
+    app.include_router(docs.router(app, sheets.templates))
+    return app
+
+
+async def main() -> None:
+    """Run until SIGTERM or SIGINT."""
+    settings = IntakeSettings()
+    async with opened("intake", settings) as process:
+        process.consume(
+            "ordinary", [MATCHING.name, NOTIFY.name], subscribers.ordinary, schema=MatchingFact | NotifyFact
+        )
+        process.consume(
+            "crisis",
+            [REFERRAL_CRISIS.name, NOTIFY_CRISIS.name],
+            subscribers.crisis,
+            schema=ReferralFact | NotifyFact,
+        )
+        for lane in (Lane.ORDINARY, Lane.CRISIS):
+            process.on_timers(lane, timers.in_one_transaction(process.db, cases.fire))
+        process.serve(intake_app(desk_of(process.db, settings), process.ready))
+        await process.run()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

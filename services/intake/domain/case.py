@@ -1,0 +1,262 @@
+"""A case as its requester sees it: where it stands, who owns it until when. Values only; `course` says how it moves.
+
+No names, ever: people are opaque ids. Sources: the house's data plan (states, times), `domain.md` 1.5 and 2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Annotated, Literal, assert_never
+from uuid import UUID
+
+from pydantic import Field, TypeAdapter
+
+from shared.events.intake import Ask
+from shared.types import PersonId, Urgency
+
+SLACK = timedelta(minutes=1)
+"""Another service speaks when its own time is up, and is heard a moment later."""
+
+Outcome = Literal["helped", "not_reached", "withdrawn"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One peer to choose from."""
+
+    person: PersonId
+    available: bool
+
+
+@dataclass(frozen=True)
+class Open:
+    """An offer that has not been answered."""
+
+    offer: UUID
+    expires: datetime
+
+
+@dataclass(frozen=True)
+class Support:
+    """The peer who accepted."""
+
+    assignment: UUID
+    person: PersonId
+    contact_by: datetime
+
+
+@dataclass(frozen=True)
+class Searching:
+    """Peers are being looked for, or will be asked in a moment."""
+
+    due: datetime
+    name: Literal["searching"] = "searching"
+
+
+@dataclass(frozen=True)
+class Choosing:
+    """The requester picks; nobody is picked silently. `reminded`: the first time for it has passed."""
+
+    due: datetime
+    reminded: bool = False
+    name: Literal["choosing"] = "choosing"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One or more peers have been asked and not answered yet."""
+
+    offers: tuple[Open, ...]
+    name: Literal["asked"] = "asked"
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A peer has accepted and waits for the requester's OK (`release: ask_me`)."""
+
+    support: Support
+    due: datetime
+    reminded: bool = False
+    name: Literal["accepted"] = "accepted"
+
+
+@dataclass(frozen=True)
+class Released:
+    """The peer may see how to reach the requester; `overdue`: was silent for too long, others are asked beside."""
+
+    support: Support
+    due: datetime
+    overdue: bool = False
+    name: Literal["released"] = "released"
+
+
+@dataclass(frozen=True)
+class InContact:
+    """They have spoken, as the peer reports it. It may last a year."""
+
+    support: Support
+    due: datetime
+    name: Literal["in_contact"] = "in_contact"
+
+
+@dataclass(frozen=True)
+class Unserved:
+    """Nobody suitable is left to ask; coordinators were told a count, and the search goes on at `due`."""
+
+    due: datetime
+    name: Literal["unserved"] = "unserved"
+
+
+@dataclass(frozen=True)
+class Closing:
+    """Over; the grace runs until the key is destroyed and everything purged."""
+
+    until: datetime
+    name: Literal["closing"] = "closing"
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """Taken back by the requester; everything stops at once."""
+
+    until: datetime
+    name: Literal["withdrawn"] = "withdrawn"
+
+
+@dataclass(frozen=True)
+class Closed:
+    """Nothing of it is left."""
+
+    name: Literal["closed"] = "closed"
+
+
+Stage = Searching | Choosing | Asked | Accepted | Released | InContact | Unserved | Closing | Withdrawn | Closed
+Helped = Accepted | Released | InContact
+"""Stages in which a peer stands by."""
+Over = Closing | Withdrawn | Closed
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """What really happened of an emergency's pages. A page counts as sent only when the mail server has taken it."""
+
+    planned: int = 0
+    accepted: int = 0
+    failed: int = 0
+    acknowledged_by: PersonId | None = None
+    contact: bool = False
+    ended: Literal["contact", "ended", "nobody"] | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case. `turn` counts the timers that were set for it: an older one does nothing any more.
+
+    `shortlist` stands as long as the requester may pick from it, even when the first pick has not answered.
+    `ended` are assignments that are over, so that whatever is still heard of them changes nothing.
+    `reach` is sealed under the case's key, field `reach`; it is kept in a column of its own.
+    """
+
+    ask: Ask
+    stage: Annotated[Stage, Field(discriminator="name")]
+    turn: int = 0
+    shortlist: tuple[Choice, ...] = ()
+    refused: tuple[PersonId, ...] = ()
+    ended: tuple[UUID, ...] = ()
+    served: bool = False
+    alarm: Alarm | None = None
+    reach: Annotated[bytes | None, Field(exclude=True)] = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Not heard of: it never was, or is gone."""
+
+
+UNKNOWN = Unknown()
+Known = Case | Unknown
+
+_CASE = TypeAdapter(Case)
+
+
+def to_json(case: Case) -> str:
+    """A case without its reach, as it is kept."""
+    return _CASE.dump_json(case, exclude={"reach"}).decode()
+
+
+def from_json(text: str | bytes, reach: bytes | None) -> Case:
+    """A case as it was kept."""
+    kept = _CASE.validate_json(text)
+    object.__setattr__(kept, "reach", reach)
+    return kept
+
+
+@dataclass(frozen=True)
+class Stands:
+    """The name of where a case stands, its owner (None: terminal) and by when something is due."""
+
+    name: str
+    owner: str | None = None
+    due: datetime | None = None
+
+
+def stands(case: Known) -> Stands:
+    """Where a case stands. Everything open has an owner and a due time."""
+    if isinstance(case, Unknown):
+        raise TypeError("only a known case stands somewhere")
+    match case.stage:
+        case Searching(due) | Unserved(due):
+            return Stands(case.stage.name, "matching", due + SLACK)
+        case Asked(offers):
+            return Stands(case.stage.name, "matching", max(one.expires for one in offers) + SLACK)
+        case Choosing(due, reminded) | Accepted(_, due, reminded):
+            return Stands(case.stage.name, "coordinator" if reminded else "requester", due + SLACK)
+        case Released(_, due, overdue):
+            return Stands(case.stage.name, "matching" if overdue else "peer", due + SLACK)
+        case InContact(_, due):
+            return Stands(case.stage.name, "peer", due + SLACK)
+        case Closing(until) | Withdrawn(until):
+            return Stands(case.stage.name, "intake", until + SLACK)
+        case Closed():
+            return Stands(case.stage.name)
+        case never:
+            assert_never(never)
+
+
+def next_by(case: Case) -> datetime | None:
+    """By when the requester can expect something to have happened; None when nothing is expected of anybody."""
+    match case.stage:
+        case Searching(due) | Unserved(due) | Choosing(due=due) | Accepted(due=due) | Released(due=due):
+            return due
+        case Asked(offers):
+            return max(one.expires for one in offers)
+        case InContact() | Closed():
+            return None
+        case Closing(until) | Withdrawn(until):
+            return until
+        case never:
+            assert_never(never)
+
+
+def may_choose(case: Case) -> bool:
+    """Whether a pick means something: there is a list, and nobody has accepted."""
+    return bool(case.shortlist) and isinstance(case.stage, Choosing | Searching | Asked | Unserved)
+
+
+def support_of(case: Case) -> Support | None:
+    """The peer who stands by, if any."""
+    stage = case.stage
+    return stage.support if isinstance(stage, Helped) else None
+
+
+def is_emergency(case: Case) -> bool:
+    """Released at once, paged over the crisis lane."""
+    return case.ask.urgency is Urgency.EMERGENCY
+
+
+def outcome_of(case: Case) -> Outcome:
+    """What its one statistic says."""
+    if isinstance(case.stage, Withdrawn):
+        return "withdrawn"
+    return "helped" if case.served else "not_reached"

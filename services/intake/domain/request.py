@@ -1,0 +1,187 @@
+"""What a requester may say, and how it has to look. Pure; a problem has a pointer and a code, never a value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from services.intake.domain.codes import looks_like_hash
+from services.intake.domain.contact import BadAddress, mail_address, phone_number
+from shared.errors import Problem, Refused
+from shared.events.intake import Manner, Token
+from shared.types import Help, Relation, Urgency
+
+HOME_REGION = "US"
+"""How a telephone number without country code is read."""
+
+
+class Topic(StrEnum):
+    """What it is about, from a closed list: free text about an officer is kept nowhere (domain rule 1.5)."""
+
+    SLEEP = "sleep"
+    STRESS = "stress"
+    ANGER = "anger"
+    CRITICAL_INCIDENT = "critical_incident"
+    SHOOTING = "shooting"
+    CHILD_DEATH = "child_death"
+    COLLEAGUE_DEATH = "colleague_death"
+    GRIEF = "grief"
+    RELATIONSHIP = "relationship"
+    FAMILY = "family"
+    PARENTING = "parenting"
+    SEPARATION = "separation"
+    MONEY = "money"
+    ALCOHOL = "alcohol"
+    GAMBLING = "gambling"
+    INJURY = "injury"
+    HEALTH = "health"
+    WORK = "work"
+    INVESTIGATION = "investigation"
+    SHIFT = "shift"
+    RETIREMENT = "retirement"
+    FAITH = "faith"
+    MILITARY = "military"
+    LONELINESS = "loneliness"
+    OTHER = "other"
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise PydanticCustomError("not_printable", "not printable")
+    return text
+
+
+Short = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_printable)
+]
+Line = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_printable)
+]
+
+
+class _Part(BaseModel):
+    """Unknown fields are refused: a misspelt `avoid_people` must not be dropped in silence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Preferences(_Part):
+    """Stated by the requester, never inferred: `language:es`, `gender:female`, `veteran`, `other_agency`, ..."""
+
+    require: tuple[Token, ...] = Field(default=(), max_length=10)
+    prefer: tuple[Token, ...] = Field(default=(), max_length=10)
+    avoid: tuple[Token, ...] = Field(default=(), max_length=10)
+
+
+class AboutMe(_Part):
+    """Only used to find out who must not be asked: the unit, and the supervisor with everybody above."""
+
+    unit: Short | None = None
+    supervisor: Short | None = None
+    incident: Short | None = None
+
+
+def _phone(text: str) -> str:
+    try:
+        number = phone_number(text, HOME_REGION)
+    except BadAddress:
+        number = ""
+    # A short code is nobody's own number.
+    if not number.startswith("+"):
+        raise PydanticCustomError("not_a_phone_number", "not a telephone number")
+    return number
+
+
+def _mail(text: str) -> str:
+    try:
+        return mail_address(text)
+    except BadAddress:
+        raise PydanticCustomError("not_a_mail_address", "not a mail address") from None
+
+
+_ADDRESS: dict[str, Callable[[str], str]] = {"call": _phone, "text": _phone, "mail": _mail}
+
+
+class Reach(_Part):
+    """How the peer reaches the requester. Without it the requester gets the peer's chosen number instead."""
+
+    channel: Literal["call", "text", "mail"]
+    address: Line
+    safe_times: Short | None = None
+    leave_message: bool = False
+
+    @model_validator(mode="after")
+    def _address_suits_channel(self) -> Self:
+        _ADDRESS[self.channel](self.address)
+        return self
+
+    def normalised(self) -> Reach:
+        """The same with the address as machines write it."""
+        return self.model_copy(update={"address": _ADDRESS[self.channel](self.address)})
+
+
+class Acknowledged(_Part):
+    """Which notice was read."""
+
+    version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+
+
+def _hash(text: str) -> str:
+    if not looks_like_hash(text):
+        raise PydanticCustomError("not_a_code_hash", "base64url of a SHA-256")
+    return text
+
+
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
+
+
+def _language(text: str) -> str:
+    if not _LANGUAGE.fullmatch(text):
+        raise PydanticCustomError("not_a_language", "a BCP 47 tag")
+    return text
+
+
+class Request(_Part):
+    """`POST /v1/agencies/{slug}/requests`. In an emergency only `relation`, `urgency` and `code_hash` are needed."""
+
+    relation: Relation
+    about: Literal["self", "someone_else"] = "self"
+    urgency: Urgency
+    help: tuple[Help, ...] = Field(default=(Help.TALK,), min_length=1, max_length=len(Help))
+    choose: Literal["anyone", "shortlist"] = "anyone"
+    topics: tuple[Topic, ...] = Field(default=(), max_length=10)
+    preferences: Preferences = Preferences()
+    avoid_people: tuple[Line, ...] = Field(default=(), max_length=30)
+    about_me: AboutMe | None = None
+    reach: Reach | None = None
+    release: Literal["on_accept", "ask_me"] = "on_accept"
+    language: Annotated[str, AfterValidator(_language)] | None = None
+    notice: Acknowledged | None = None
+    code_hash: Annotated[str, AfterValidator(_hash)]
+
+    @property
+    def emergency(self) -> bool:
+        """Accepted before its notice is acknowledged, released at once."""
+        return self.urgency is Urgency.EMERGENCY
+
+    @property
+    def manner(self) -> Manner:
+        """How the two come together, as the peer is told before accepting."""
+        return self.reach.channel if self.reach is not None else "they_reach_you"
+
+    def canonical(self) -> bytes:
+        """The same bytes for the same request, whatever the order of its fields; for the digest of a repeat."""
+        return self.model_dump_json(exclude_defaults=True).encode()
+
+
+def refuse_what_cannot_be_yet(request: Request) -> None:
+    """Raise `Refused` for somebody else's need (a later release), or when the notice was not named."""
+    if request.about == "someone_else":
+        raise Refused("someone-else-not-yet", 422, (Problem("/about", "not-yet"),))
+    if request.notice is None and not request.emergency:
+        raise Refused("invalid", 422, (Problem("/notice", "missing"),))

@@ -1,0 +1,242 @@
+"""What an agency's own people and systems may do, with a key of theirs. Nothing here tells of a request."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from services.intake.actions import agencies, directory, keys
+from services.intake.actions.keys import Caller
+from services.intake.domain.agency import Agency, Credential, Scope
+from services.intake.domain.csvfile import COLUMNS, BadFile, read_csv
+from services.intake.domain.policy import OVERALL, PER_URGENCY, Bound, capabilities_of
+from services.intake.domain.policy import resolve as resolve_policy
+from services.intake.domain.upload import Row, rows_of_cells, rows_of_json
+from shared.db import Database
+from shared.errors import Problem, Refused
+from shared.http.etags import etag_of, require_match
+from shared.http.idempotency import key_of
+from shared.types import Urgency
+from shared.vault import Keyring
+
+DIRECTORY = "/v1/agency/directory"
+LARGER_BODIES: Mapping[str, int] = {DIRECTORY: 16 * 1024 * 1024}
+"""Bytes that a body may have here, for `shared.http.foundation`."""
+
+Allowed = Callable[[Request, Scope], Awaitable[Caller]]
+"""Whose key came with a request and may do this; asked before anything of the body is read. Raises 401 or 403."""
+
+_CSV_TYPES = frozenset({"text/csv", "application/csv", "application/vnd.ms-excel"})
+_TEXT: dict[str, Any] = {"type": "string"}
+_PERSON: dict[str, Any] = {
+    "type": "object",
+    "required": ["person_ref", "role", "name"],
+    "properties": dict.fromkeys(COLUMNS, _TEXT)
+    | {name: {"type": "array", "items": _TEXT} for name in ("contact", "attributes", "offers")},
+}
+_DIRECTORY_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"type": "object", "properties": {"people": {"type": "array", "items": _PERSON}}}
+            },
+            "text/csv": {"schema": {"type": "string", "description": "First row: " + ", ".join(COLUMNS)}},
+        },
+    }
+}
+_POLICY_BODY: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
+}
+
+
+class WantedKey(BaseModel):
+    """What a further key shall be allowed: no more than the key that asks for it."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    scopes: frozenset[Scope] = Field(min_length=1)
+
+
+_KEY_BODY: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": WantedKey.model_json_schema()}}}
+}
+
+
+def router(db: Database, keyring: Keyring) -> APIRouter:
+    """The doors under `/v1/agency`."""
+    routes, allowed = APIRouter(tags=["agency"]), _allowed(db, keyring)
+    _about(routes, db, allowed)
+    _directory(routes, db, keyring, allowed)
+    _policy(routes, db, allowed)
+    _keys(routes, db, keyring, allowed)
+    return routes
+
+
+def _allowed(db: Database, keyring: Keyring) -> Allowed:
+    async def allowed(request: Request, scope: Scope) -> Caller:
+        kind, _, key = request.headers.get("authorization", "").partition(" ")
+        who = await keys.authenticate(db, keyring, key.strip()) if kind.lower() == "bearer" else None
+        if who is None:
+            # Missing, unknown, revoked and of a closed agency: one answer for all of them.
+            raise HTTPException(HTTPStatus.UNAUTHORIZED, headers={"WWW-Authenticate": "Bearer"})
+        if scope not in who.scopes:
+            raise Refused("scope-missing", HTTPStatus.FORBIDDEN)
+        return who
+
+    return allowed
+
+
+def _about(routes: APIRouter, db: Database, allowed: Allowed) -> None:
+    @routes.get("/v1/agency")
+    async def about(request: Request) -> JSONResponse:
+        """The agency itself, as the region keeps it."""
+        who = await allowed(request, "agency:read")
+        return JSONResponse(_agency_document(await agencies.load_agency(db, who.agency_id)))
+
+
+def _agency_document(agency: Agency) -> dict[str, Any]:
+    return {
+        "name": agency.name,
+        "slug": agency.slug,
+        "kind": agency.kind,
+        "jurisdiction": agency.jurisdiction,
+        "structure": agency.structure.value,
+        "capabilities": capabilities_of(agency.structure).model_dump(),
+        "languages": list(agency.languages),
+        "time_zone": agency.time_zone,
+        "mail_domain": agency.mail_domain,
+        "lines": [line.__dict__ for line in agency.lines],
+        "directory_uploaded": agency.directory_revision > 0,
+    }
+
+
+def _directory(routes: APIRouter, db: Database, keyring: Keyring, allowed: Allowed) -> None:
+    @routes.get(DIRECTORY)
+    async def read(request: Request) -> JSONResponse:
+        """The directory as it was uploaded, and who has verified a contact point."""
+        who = await allowed(request, "directory:read")
+        revision, people = await directory.read_directory(db, keyring, agency_id=who.agency_id, actor=who.credential_id)
+        return JSONResponse({"people": people}, headers=_tag(revision))
+
+    @routes.put(DIRECTORY, openapi_extra=_DIRECTORY_BODY)
+    async def put(request: Request, *, check: bool = False) -> JSONResponse:
+        """Replace the whole directory, as JSON or CSV; `check=true` only says what would happen."""
+        who = await allowed(request, "directory:write")
+        rows = await _rows(request)
+        if check:
+            told = await directory.check_directory(db, keyring, who.agency_id, rows)
+        else:
+
+            def matches(revision: int) -> None:
+                require_match(request, etag_of(revision) if revision else None)
+
+            told = await directory.put_directory(
+                db, keyring, rows, agency_id=who.agency_id, actor=who.credential_id, matches=matches
+            )
+        return JSONResponse({"check": check} | told.document(), headers=_tag(told.revision))
+
+
+def _tag(revision: int) -> dict[str, str]:
+    return {"ETag": etag_of(revision)} if revision else {}
+
+
+async def _rows(request: Request) -> list[Row]:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in _CSV_TYPES:
+        parse = _csv_rows
+    elif kind == "application/json":
+        parse = _json_rows
+    else:
+        raise Refused("unsupported-media-type", HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+    return await asyncio.to_thread(parse, await request.body())
+
+
+def _csv_rows(body: bytes) -> list[Row]:
+    try:
+        return rows_of_cells(read_csv(body))
+    except BadFile as error:
+        extra: dict[str, object] = {} if error.row is None else {"row": error.row}
+        raise Refused("directory-invalid", HTTPStatus.UNPROCESSABLE_ENTITY, error.problems, extra=extra) from None
+
+
+def _json_rows(body: bytes) -> list[Row]:
+    return rows_of_json(_json(body))
+
+
+def _json(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise Refused("malformed", HTTPStatus.BAD_REQUEST) from None
+
+
+def _policy(routes: APIRouter, db: Database, allowed: Allowed) -> None:
+    @routes.get("/v1/agency/policy")
+    async def read(request: Request) -> JSONResponse:
+        """The agency's overrides, what they come to by urgency, and within what they may be set."""
+        who = await allowed(request, "policy:read")
+        agency = await agencies.load_agency(db, who.agency_id)
+        return JSONResponse(_policy_document(agency), headers=_tag(agency.policy_revision))
+
+    @routes.put("/v1/agency/policy", openapi_extra=_POLICY_BODY)
+    async def put(request: Request) -> JSONResponse:
+        """Replace the agency's overrides; cases in flight keep the policy they began with."""
+        who = await allowed(request, "policy:write")
+        given = _json(await request.body())
+        if not isinstance(given, dict):
+            raise Refused("policy-invalid", HTTPStatus.UNPROCESSABLE_ENTITY, (Problem("", "type"),))
+        revision, overrides = await agencies.put_policy(
+            db, who, given, matches=lambda current: require_match(request, etag_of(current))
+        )
+        return JSONResponse({"overrides": overrides}, headers=_tag(revision))
+
+
+def _policy_document(agency: Agency) -> dict[str, Any]:
+    return {
+        "overrides": dict(agency.policy),
+        "resolved": {urgency.value: resolve_policy(agency, urgency).model_dump(mode="json") for urgency in Urgency},
+        "bounds": _bounds(OVERALL) | {urgency.value: _bounds(own) for urgency, own in PER_URGENCY.items()},
+    }
+
+
+def _bounds(bounds: Mapping[str, Bound]) -> dict[str, Any]:
+    return {name: {"default": one.default, "least": one.least, "most": one.most} for name, one in bounds.items()}
+
+
+def _keys(routes: APIRouter, db: Database, keyring: Keyring, allowed: Allowed) -> None:
+    @routes.get("/v1/agency/keys")
+    async def listed(request: Request) -> JSONResponse:
+        """The agency's keys in force, without the keys."""
+        who = await allowed(request, "keys:write")
+        return JSONResponse({"keys": [_key_document(one) for one in await keys.list_keys(db, who)]})
+
+    @routes.post("/v1/agency/keys", status_code=HTTPStatus.CREATED, openapi_extra=_KEY_BODY)
+    async def make(request: Request) -> JSONResponse:
+        """A further key, shown once (and again to a repeat with the same Idempotency-Key within 24 hours)."""
+        who = await allowed(request, "keys:write")
+        asked = (key_of(request), await request.body())
+        # Read by hand: FastAPI would judge the body before anybody has shown a key.
+        wanted = WantedKey.model_validate_json(asked[1])
+        made, key = await keys.make_key(db, keyring, who, wanted.scopes, request=asked)
+        return JSONResponse(_key_document(made) | {"key": key}, status_code=HTTPStatus.CREATED)
+
+    @routes.delete("/v1/agency/keys/{credential_id}", status_code=HTTPStatus.NO_CONTENT)
+    async def revoke(credential_id: UUID, request: Request) -> Response:
+        """Revoke a key at once."""
+        who = await allowed(request, "keys:write")
+        await keys.revoke_key(db, who, credential_id)
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+def _key_document(one: Credential) -> dict[str, Any]:
+    return {"id": str(one.credential_id), "scopes": sorted(one.scopes), "created_at": one.created_at.isoformat()}

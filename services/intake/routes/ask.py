@@ -1,0 +1,90 @@
+"""The three screens of asking, as data: what stands in the form becomes the same request as the API takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from services.intake.domain.codes import hash_of
+from services.intake.domain.request import Reach, Request
+from shared.http.problems import problems_of
+
+Fields = Mapping[str, list[str]]
+
+OWN = frozenset({"screen", "version", "read", "kept_code"})
+"""Fields of a screen itself, which are not handed on to the next."""
+
+
+def one(fields: Fields, name: str, default: str = "") -> str:
+    """The last value of a field, without blanks around it."""
+    return fields[name][-1].strip() if fields.get(name) else default
+
+
+def kept(fields: Fields, *, but: Fields | None = None) -> dict[str, list[str]]:
+    """What the next screen carries on in hidden fields."""
+    left_out = OWN | set(but or ())
+    return {name: values for name, values in fields.items() if name not in left_out}
+
+
+def request_of(fields: Fields) -> Request:
+    """The request in a form. Raises ValidationError with the places of the API's body."""
+    raw: dict[str, Any] = {
+        "relation": one(fields, "relation"),
+        "urgency": one(fields, "urgency"),
+        "help": list(fields.get("help", [])),
+        "choose": one(fields, "choose", "anyone"),
+        "release": one(fields, "release", "on_accept"),
+        "topics": list(fields.get("topics", [])),
+        "preferences": {"prefer": list(fields.get("prefer", []))},
+        "avoid_people": [line.strip() for line in one(fields, "avoid_people").splitlines() if line.strip()],
+        "code_hash": hash_of(one(fields, "code")),
+    }
+    about = {name: one(fields, name) for name in ("unit", "supervisor") if one(fields, name)}
+    if about:
+        raw["about_me"] = about
+    if (reach := _reach(fields)) is not None:
+        raw["reach"] = reach
+    if one(fields, "version"):
+        raw["notice"] = {"version": one(fields, "version")}
+    return Request.model_validate(raw)
+
+
+def emergency_of(fields: Fields) -> Request:
+    """What the emergency's button sends. A number that is none must not hold it up."""
+    raw: dict[str, Any] = {
+        "relation": one(fields, "relation", "officer"),
+        "urgency": "emergency",
+        "code_hash": hash_of(one(fields, "code")),
+    }
+    if address := one(fields, "address"):
+        try:
+            raw["reach"] = Reach(channel="call", address=address).model_dump()
+        except ValidationError:
+            raw.pop("reach", None)
+    return Request.model_validate(raw)
+
+
+def reach_of(fields: Fields) -> Reach | None:
+    """How to be reached, or None for "I call". Raises ValidationError."""
+    raw = _reach(fields)
+    return Reach.model_validate(raw) if raw is not None else None
+
+
+def _reach(fields: Fields) -> dict[str, Any] | None:
+    channel = one(fields, "channel", "none")
+    if channel == "none":
+        return None
+    raw: dict[str, Any] = {
+        "channel": channel,
+        "address": one(fields, "address"),
+        "leave_message": bool(one(fields, "leave_message")),
+    }
+    return raw | ({"safe_times": times} if (times := one(fields, "safe_times")) else {})
+
+
+def told(error: ValidationError, words: Mapping[str, str]) -> list[str]:
+    """One sentence for each part of the form that has to be put right; never what was typed."""
+    parts = [problem.pointer.strip("/").partition("/")[0] for problem in problems_of(error)]
+    return [words.get(part, words["other"]) for part in dict.fromkeys(parts)]

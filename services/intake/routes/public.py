@@ -1,0 +1,68 @@
+"""Doors for everybody: who an agency is, its notice, and asking for support. No key and no login."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request as HttpRequest
+from starlette.responses import JSONResponse
+
+from services.intake.actions.requests import Receipt
+from services.intake.domain.agency import Agency
+from services.intake.domain.request import Request
+from services.intake.routes.desk import Desk
+from services.intake.routes.taking import Taking
+from shared.types import Help, Relation, Urgency
+
+
+def router(desk: Desk, taking: Taking) -> APIRouter:
+    """The doors under `/v1/agencies/{slug}`."""
+    routes = APIRouter(prefix="/v1/agencies/{slug}", tags=["public"])
+
+    @routes.get("")
+    async def about(slug: str) -> JSONResponse:
+        """What an agency offers to whom, and its lines."""
+        agency = await desk.agency(slug)
+        return JSONResponse(_about(agency) | {"resources": desk.lines.of(slug)})
+
+    @routes.get("/notice")
+    async def notice(
+        slug: str, relation: Relation, language: Annotated[str | None, Query(max_length=35)] = None
+    ) -> JSONResponse:
+        """What has to be read before a request: confidentiality and its limits, for this kind of requester."""
+        agency = await desk.agency(slug)
+        current = desk.notices.current(agency.jurisdiction, relation, language or agency.languages[0])
+        return JSONResponse(current.shown() | {"digest": current.digest, "resources": desk.lines.of(slug)})
+
+    @routes.post("/requests", status_code=HTTPStatus.CREATED)
+    async def ask(slug: str, body: Request, request: HttpRequest) -> JSONResponse:
+        """Ask for support. The hash of the case code is the idempotency key: a repeat is answered as the first was."""
+        receipt = await taking.take(request, slug, body)
+        answer = answer_to(receipt) | {"resources": desk.lines.of(slug)}
+        return JSONResponse(answer, HTTPStatus.OK if receipt.replayed else HTTPStatus.CREATED)
+
+    return routes
+
+
+def _about(agency: Agency) -> dict[str, Any]:
+    return {
+        "name": agency.name,
+        "slug": agency.slug,
+        "kind": agency.kind,
+        "jurisdiction": agency.jurisdiction,
+        "languages": list(agency.languages),
+        "time_zone": agency.time_zone,
+        "relations": [one.value for one in Relation],
+        "urgencies": [one.value for one in Urgency],
+        "help": [one.value for one in Help],
+    }
+
+
+def answer_to(receipt: Receipt) -> dict[str, Any]:
+    """What is answered to a request, without the lines."""
+    answer: dict[str, Any] = {"reference": receipt.reference, "next_by": receipt.next_by.isoformat()}
+    if receipt.notice is not None:
+        answer["notice"] = receipt.notice.shown() | {"digest": receipt.notice.digest}
+    return answer

@@ -1,0 +1,41 @@
+"""The few values of intake, read once from `PEERLINE_*`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from shared.settings import Settings
+
+HTTP_PORT = 18_080
+
+
+class IntakeSettings(Settings):
+    """Where the doors are and how much may come in through them."""
+
+    http_port: int = HTTP_PORT
+    keyring: Path = Path("keyring.json")
+    """The key-encryption keys and the root of keyed hashes; readable by its owner alone."""
+    public_url: str = "http://127.0.0.1:18080"
+    """Where requesters find the pages; https puts the cookie under its host and adds HSTS."""
+    product_title: str = "Messages"
+    """The title of every page: it stands in histories and on lock screens, so it says nothing."""
+    exit_url: str = "https://www.weather.gov/"
+    """Where the quick exit leads."""
+    contact_line: str = "If something here does not work, call one of the lines above."
+    """Said on error pages."""
+    requests_per_source: int = Field(default=10, ge=1)
+    """Per minute, from one address."""
+    requests_per_agency: int = Field(default=60, ge=1)
+    """Per minute, to one agency."""
+    emergencies_per_source: int = Field(default=30, ge=1)
+    """Per minute, in a bucket of their own: ordinary traffic never uses them up."""
+    emergencies_per_agency: int = Field(default=300, ge=1)
+    wrong_codes_per_source: int = Field(default=20, ge=1)
+    """Per minute; a code has 128 bits, so this only keeps the noise down."""
+
+    @property
+    def https(self) -> bool:
+        """Whether requesters come by https."""
+        return self.public_url.startswith("https://")

@@ -1,0 +1,177 @@
+"""Agencies, their policies and their keys, as rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.intake.domain.agency import Agency, Credential, Line
+from shared import doors
+from shared.db import Connection, Row, Transaction
+from shared.types import AgencyId, Structure
+
+SLUG_DOOR = "slug"
+KEY_DOOR = "key"
+
+
+def _agency(row: Row) -> Agency:
+    plain = dict(row)
+    return Agency(
+        **plain
+        | {
+            "agency_id": AgencyId(row["agency_id"]),
+            "structure": Structure(row["structure"]),
+            "languages": tuple(row["languages"]),
+            "lines": tuple(Line(**line) for line in json.loads(row["lines"])),
+            "policy": json.loads(row["policy"]),
+        }
+    )
+
+
+async def load_agency(tx: Transaction, agency_id: AgencyId) -> Agency | None:
+    """The agency, or None where it is unknown or not in view."""
+    row = await tx.connection.fetchrow(
+        """SELECT agency_id, revision, active, name, slug, kind, jurisdiction, structure, languages, time_zone,
+                  mail_domain, lines, policy, policy_revision, directory_revision
+             FROM agencies WHERE agency_id = $1""",
+        agency_id,
+    )
+    return _agency(row) if row else None
+
+
+async def lock_agency(tx: Transaction, agency_id: AgencyId) -> Agency | None:
+    """As `load_agency`, locked until the end of the transaction: whoever writes a directory holds this lock."""
+    row = await tx.connection.fetchrow(
+        """SELECT agency_id, revision, active, name, slug, kind, jurisdiction, structure, languages, time_zone,
+                  mail_domain, lines, policy, policy_revision, directory_revision
+             FROM agencies WHERE agency_id = $1 FOR UPDATE""",
+        agency_id,
+    )
+    return _agency(row) if row else None
+
+
+async def list_agencies(connection: Connection) -> list[Agency]:
+    """Every agency of the region, by name; for the operator's login, which alone may see them all."""
+    rows = await connection.fetch(
+        """SELECT agency_id, revision, active, name, slug, kind, jurisdiction, structure, languages, time_zone,
+                  mail_domain, lines, policy, policy_revision, directory_revision
+             FROM agencies ORDER BY name, agency_id"""
+    )
+    return [_agency(row) for row in rows]
+
+
+async def agency_of_slug(connection: Connection, pepper: bytes, slug: str) -> AgencyId | None:
+    """Whose public short name this is. `connection` is one of `Database.door()`, `pepper` the keyring's "doors"."""
+    door = await doors.find(connection, doors.keyed_hash(pepper, SLUG_DOOR, slug))
+    return door.agency_id if door else None
+
+
+async def add_agency(tx: Transaction, agency: Agency) -> None:
+    """Write a new agency, its policy being the defaults."""
+    await tx.connection.execute(
+        """INSERT INTO agencies(agency_id, revision, active, name, slug, kind, jurisdiction, structure, languages,
+                                time_zone, mail_domain, lines)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::jsonb)
+           ON CONFLICT DO NOTHING""",
+        agency.agency_id,
+        agency.revision,
+        agency.active,
+        agency.name,
+        agency.slug,
+        agency.kind,
+        agency.jurisdiction,
+        agency.structure.value,
+        list(agency.languages),
+        agency.time_zone,
+        agency.mail_domain,
+        json.dumps([line.__dict__ for line in agency.lines]),
+    )
+
+
+async def save_policy(tx: Transaction, agency_id: AgencyId, overrides: Mapping[str, Any]) -> int:
+    """Replace the agency's overrides; returns the policy's new revision."""
+    revision: int = await tx.connection.fetchval(
+        """UPDATE agencies SET policy = $2::jsonb, policy_revision = policy_revision + 1
+            WHERE agency_id = $1 RETURNING policy_revision""",
+        agency_id,
+        json.dumps(dict(overrides)),
+    )
+    return revision
+
+
+async def next_directory_revision(tx: Transaction, agency_id: AgencyId) -> int:
+    """Count the agency's directory on by one; returns the new revision."""
+    revision: int = await tx.connection.fetchval(
+        """UPDATE agencies SET directory_revision = directory_revision + 1
+            WHERE agency_id = $1 RETURNING directory_revision""",
+        agency_id,
+    )
+    return revision
+
+
+async def add_credential(tx: Transaction, credential: Credential, *, request: tuple[bytes, bytes] | None) -> None:
+    """Write a key's row; `request` are the keyed hashes of the Idempotency-Key and the body that made it."""
+    request_hash, body_digest = request or (None, None)
+    await tx.connection.execute(
+        """INSERT INTO credentials(credential_id, agency_id, scopes, created_at, request_hash, body_digest)
+           VALUES ($1, $2, $3, $4, $5, $6)""",
+        credential.credential_id,
+        credential.agency_id,
+        sorted(credential.scopes),
+        credential.created_at,
+        request_hash,
+        body_digest,
+    )
+
+
+def _credential(row: Row) -> Credential:
+    return Credential(
+        credential_id=row["credential_id"],
+        agency_id=AgencyId(row["agency_id"]),
+        scopes=frozenset(row["scopes"]),
+        created_at=row["created_at"],
+        revoked_at=row["revoked_at"],
+    )
+
+
+async def load_credential(tx: Transaction, credential_id: UUID) -> Credential | None:
+    """A key's row, revoked or not."""
+    row = await tx.connection.fetchrow(
+        "SELECT credential_id, agency_id, scopes, created_at, revoked_at FROM credentials WHERE credential_id = $1",
+        credential_id,
+    )
+    return _credential(row) if row else None
+
+
+async def load_credentials(tx: Transaction, agency_id: AgencyId) -> list[Credential]:
+    """Every key that an agency has or had, oldest first."""
+    rows = await tx.connection.fetch(
+        """SELECT credential_id, agency_id, scopes, created_at, revoked_at FROM credentials
+            WHERE agency_id = $1 ORDER BY created_at, credential_id""",
+        agency_id,
+    )
+    return [_credential(row) for row in rows]
+
+
+async def credential_of_request(
+    tx: Transaction, agency_id: AgencyId, request_hash: bytes, *, since: datetime
+) -> tuple[Credential, bytes] | None:
+    """The key made by the POST with this Idempotency-Key since then, and the digest of that POST's body."""
+    row = await tx.connection.fetchrow(
+        """SELECT credential_id, agency_id, scopes, created_at, revoked_at, body_digest FROM credentials
+            WHERE agency_id = $1 AND request_hash = $2 AND created_at >= $3 ORDER BY created_at DESC LIMIT 1""",
+        agency_id,
+        request_hash,
+        since,
+    )
+    return (_credential(row), row["body_digest"]) if row else None
+
+
+async def revoke_credential(tx: Transaction, credential_id: UUID, at: datetime) -> None:
+    """A key's row says from now on that it was revoked; its door is taken away by `doors.remove`."""
+    await tx.connection.execute(
+        "UPDATE credentials SET revoked_at = $2 WHERE credential_id = $1 AND revoked_at IS NULL", credential_id, at
+    )

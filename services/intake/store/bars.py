@@ -1,0 +1,58 @@
+"""Who must not be asked: people named by a requester, and the chain of command above a supervisor or a unit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.db import Transaction
+from shared.types import PersonId, Role
+
+
+@dataclass(frozen=True)
+class Sought:
+    """One blind index to look for; `n` is the request it belongs to. `climbs`: everybody above counts as well."""
+
+    n: int
+    index: bytes
+    climbs: bool
+
+
+@dataclass(frozen=True)
+class Hit:
+    """Somebody whom a request names; `index` is None for those found by climbing."""
+
+    n: int
+    person_id: PersonId
+    role: Role
+    index: bytes | None
+
+
+# UNION (not ALL) ends the walk where a chain bites its own tail.
+_FIND = """
+WITH RECURSIVE named AS (
+    SELECT s.n, s.index, s.climbs, p.person_id, p.agency_id, p.role, p.ref_index
+      FROM unnest($1::int[], $2::bytea[], $3::bool[]) s(n, index, climbs)
+      JOIN people p ON p.active AND (p.ref_index = s.index OR p.name_index = s.index
+                                     OR p.badge_index = s.index OR p.unit_index = s.index)),
+above(n, agency_id, ref) AS (
+    SELECT n, agency_id, ref_index FROM named WHERE climbs
+    UNION
+    SELECT a.n, a.agency_id, p.supervisor_ref_index
+      FROM above a JOIN people p ON p.ref_index = a.ref AND p.agency_id = a.agency_id
+     WHERE p.active AND p.supervisor_ref_index IS NOT NULL)
+SELECT n, person_id, role, index FROM named
+UNION ALL
+SELECT a.n, p.person_id, p.role, NULL
+  FROM above a JOIN people p ON p.ref_index = a.ref AND p.agency_id = a.agency_id WHERE p.active
+"""
+
+
+async def find(tx: Transaction, sought: Sequence[Sought]) -> list[Hit]:
+    """Everybody whom these indexes name in the agencies in view, all who match; indexes are bound to their agency."""
+    if not sought:
+        return []
+    rows = await tx.connection.fetch(
+        _FIND, [one.n for one in sought], [one.index for one in sought], [one.climbs for one in sought]
+    )
+    return [Hit(row["n"], PersonId(row["person_id"]), Role(row["role"]), row["index"]) for row in rows]

@@ -1,0 +1,233 @@
+"""Requests and their cases as rows. Everything of a requester is sealed before it comes here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.intake.domain.case import Case, from_json, next_by, stands, to_json
+from shared import doors
+from shared.db import Transaction
+from shared.types import AgencyId, CaseId
+
+CODE_DOOR = "code"
+
+
+@dataclass(frozen=True)
+class NewRequest:
+    """A request to write, with everything sealed; its code is reserved already."""
+
+    case_id: CaseId
+    agency_id: AgencyId
+    reference: str
+    case: Case
+    digest: bytes
+    jurisdiction: str
+    avoid_people: bytes | None = None
+    about_me: bytes | None = None
+    unmatched: bool = False
+    notice_version: str | None = None
+    notice_digest: str | None = None
+
+    @property
+    def next_by(self) -> datetime:
+        """By when the requester was told to expect something."""
+        due = next_by(self.case)
+        if due is None:
+            raise TypeError("a case that begins has a due time")
+        return due
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What was answered to a request that came before, and the keyed digest of its body."""
+
+    case_id: CaseId
+    reference: str
+    digest: bytes
+    next_by: datetime
+    noticed: bool
+
+
+_RESERVE = """
+INSERT INTO doors(hash, agency_id, kind, subject, key)
+SELECT h, a, 'code', c, c FROM unnest($1::bytea[], $2::uuid[], $3::uuid[]) t(h, a, c) ORDER BY h
+ON CONFLICT DO NOTHING RETURNING subject, region.now() AS now
+"""
+
+
+async def reserve(
+    tx: Transaction, codes: Sequence[tuple[bytes, AgencyId, CaseId]]
+) -> tuple[set[CaseId], datetime | None]:
+    """Take these codes for these new cases; a code that leads somewhere already is left out of the answer.
+
+    The region's time comes with it, to save a round trip; None when nothing was taken.
+    """
+    rows = await tx.connection.fetch(
+        _RESERVE, [code for code, _, _ in codes], [agency for _, agency, _ in codes], [case for _, _, case in codes]
+    )
+    return {CaseId(row["subject"]) for row in rows}, (rows[0]["now"] if rows else None)
+
+
+# The ids are new and random: nobody can be waiting for these anchors, so they are written as they will stand.
+_BEGIN = """
+WITH given AS (
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::jsonb[],
+                         $8::bytea[], $9::bytea[], $10::bytea[], $11::bool[], $12::bytea[], $13::timestamptz[],
+                         $14::text[], $15::text[], $16::text[])
+           g(case_id, agency_id, stands, owner, due_at, reference, state, reach, avoid_people, about_me, unmatched,
+             digest, next_by, jurisdiction, notice_version, notice_digest)),
+anchored AS (
+    INSERT INTO cases(case_id, agency_id, state, owner, due_at)
+    SELECT case_id, agency_id, stands, owner, due_at FROM given ORDER BY case_id)
+INSERT INTO requests(case_id, agency_id, reference, state, reach, avoid_people, about_me, unmatched, digest,
+                     answered_next_by, jurisdiction, notice_version, notice_digest)
+SELECT case_id, agency_id, reference, state, reach, avoid_people, about_me, unmatched, digest, next_by, jurisdiction,
+       notice_version, notice_digest
+  FROM given ORDER BY case_id
+"""
+
+
+async def begin(tx: Transaction, new: Sequence[NewRequest]) -> None:
+    """Write new cases: their anchors and their requests."""
+    standing = [stands(one.case) for one in new]
+    await tx.connection.execute(
+        _BEGIN,
+        [one.case_id for one in new],
+        [one.agency_id for one in new],
+        [where.name for where in standing],
+        [where.owner for where in standing],
+        [where.due for where in standing],
+        [one.reference for one in new],
+        [to_json(one.case) for one in new],
+        [one.case.reach for one in new],
+        [one.avoid_people for one in new],
+        [one.about_me for one in new],
+        [one.unmatched for one in new],
+        [one.digest for one in new],
+        [one.next_by for one in new],
+        [one.jurisdiction for one in new],
+        [one.notice_version for one in new],
+        [one.notice_digest for one in new],
+    )
+
+
+_ANSWERED = """
+SELECT d.hash, r.case_id, r.reference, r.digest, r.answered_next_by, r.notice_version
+  FROM doors d JOIN requests r ON r.case_id = d.subject AND r.agency_id = d.agency_id
+ WHERE d.hash = ANY ($1::bytea[]) AND d.kind = 'code'
+"""
+
+
+async def answered(tx: Transaction, codes: Sequence[bytes]) -> dict[bytes, Answered]:
+    """What was answered to the requests with these codes, as far as they are in view."""
+    rows = await tx.connection.fetch(_ANSWERED, list(codes))
+    return {
+        row["hash"]: Answered(
+            CaseId(row["case_id"]),
+            row["reference"],
+            row["digest"],
+            row["answered_next_by"],
+            noticed=row["notice_version"] is not None,
+        )
+        for row in rows
+    }
+
+
+async def load(tx: Transaction, cases: Collection[CaseId]) -> dict[CaseId, Case]:
+    """The states of these cases; one that never was, or is purged, is absent."""
+    rows = await tx.connection.fetch(
+        "SELECT case_id, state, reach FROM requests WHERE case_id = ANY ($1::uuid[])", list(cases)
+    )
+    return {CaseId(row["case_id"]): from_json(row["state"], row["reach"]) for row in rows}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A case with what its requester is shown beside it."""
+
+    case: Case
+    reference: str
+    jurisdiction: str
+    noticed: bool
+
+
+async def load_kept(tx: Transaction, case_id: CaseId) -> Kept | None:
+    """One case for its requester's eyes; None when it is gone."""
+    row = await tx.connection.fetchrow(
+        "SELECT state, reach, reference, jurisdiction, notice_version FROM requests WHERE case_id = $1", case_id
+    )
+    if row is None:
+        return None
+    return Kept(
+        from_json(row["state"], row["reach"]),
+        row["reference"],
+        row["jurisdiction"],
+        noticed=row["notice_version"] is not None,
+    )
+
+
+_SAVE = """
+UPDATE requests r SET state = u.state, reach = u.reach
+  FROM unnest($1::uuid[], $2::jsonb[], $3::bytea[]) u(case_id, state, reach)
+ WHERE r.case_id = u.case_id
+"""
+
+
+async def save(tx: Transaction, cases: Mapping[CaseId, Case]) -> None:
+    """Write the states of these locked cases."""
+    if cases:
+        await tx.connection.execute(
+            _SAVE,
+            list(cases),
+            [to_json(case) for case in cases.values()],
+            [case.reach for case in cases.values()],
+        )
+
+
+async def purge(tx: Transaction, cases: Collection[CaseId]) -> None:
+    """Remove everything that is known of these cases here; anchors, doors and timers are removed by their own rooms."""
+    ids = list(cases)
+    await tx.connection.execute("DELETE FROM idempotency WHERE case_id = ANY ($1::uuid[])", ids)
+    await tx.connection.execute("DELETE FROM requests WHERE case_id = ANY ($1::uuid[])", ids)
+
+
+async def held(tx: Transaction, cases: Collection[CaseId]) -> set[CaseId]:
+    """Which of these cases are under a legal hold: their keys must not be destroyed."""
+    rows = await tx.connection.fetch(
+        "SELECT subject_id FROM vault.data_keys WHERE kind = 'case' AND held AND subject_id = ANY ($1::uuid[])",
+        list(cases),
+    )
+    return {CaseId(row["subject_id"]) for row in rows}
+
+
+_CLAIM = """
+INSERT INTO idempotency(key_hash, agency_id, case_id, digest) VALUES ($1, $2, $3, $4)
+ON CONFLICT DO NOTHING RETURNING true
+"""
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """A POST of a requester with its keyed Idempotency-Key and the keyed digest of its body."""
+
+    key_hash: bytes
+    agency_id: AgencyId
+    case_id: CaseId
+    digest: bytes
+
+
+async def claim(tx: Transaction, post: Keyed) -> bytes | None:
+    """None when this POST is the first with its key; otherwise the digest of the one that came before."""
+    if await tx.connection.fetchval(_CLAIM, post.key_hash, post.agency_id, post.case_id, post.digest):
+        return None
+    found: bytes | None = await tx.connection.fetchval(
+        "SELECT digest FROM idempotency WHERE key_hash = $1 AND agency_id = $2", post.key_hash, post.agency_id
+    )
+    return found or b""
+
+
+def code_hash(pepper: bytes, hashed: str) -> bytes:
+    """How a code's door is found: the keyed hash of the hash that was sent."""
+    return doors.keyed_hash(pepper, CODE_DOOR, hashed)

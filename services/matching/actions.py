@@ -1,0 +1,184 @@
+"""What matching does: everything comes through one core, whether it was heard on the bus or its time has come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Literal, cast
+from uuid import UUID
+
+from services.matching.domain.case import Assigned, Case, Ended, HeardOf, InContact, Offer, Open, State, stands
+from services.matching.domain.decide import Heard, LookAgain, Subject, TimeIsUp, decide
+from services.matching.domain.effects import Alarmed
+from services.matching.domain.loads import Ledger
+from services.matching.domain.world import World
+from services.matching.store import cases as case_rows
+from services.matching.store import directory, loads
+from services.matching.store.directory import OnDuty, Verified
+from shared import casework, clock, timers
+from shared.anchors import PLACEHOLDER, Anchor
+from shared.casework import Decided, Input, Standing, Wake
+from shared.db import Transaction
+from shared.events.intake import CaseClosed, CaseClosing, CaseWithdrawn, ContactReleased, PersonSet
+from shared.timers import Due, Fired
+from shared.types import REGION, AgencyId, CaseId, Lane, PersonId
+
+MOST_LOOKS = 500
+"""Hungry searches that look again when something has changed, the first due first; the others have their own time."""
+RELIEF = "relief"
+"""The timer that says: somebody of this agency who was full has room again."""
+ALARMS: Mapping[str, Alarmed] = {"offer": "offer", "contact": "contact", "look": "look"}
+_NEEDS_NOBODY = (CaseClosed, CaseClosing, CaseWithdrawn, ContactReleased)
+
+
+class SearchBook:
+    """How matching keeps its cases. Made for one transaction: its world is what `load` has read."""
+
+    def __init__(self, now: datetime, new_id: Callable[[], UUID], inputs: Sequence[Input]) -> None:
+        """`now` is the region's time of the transaction; `inputs` are all that will be decided."""
+        self._now, self._new_id = now, new_id
+        # Nobody is loaded for a batch in which nobody can be asked.
+        self._agencies = {one.agency_id for one in inputs if not isinstance(one.what, _NEEDS_NOBODY)}
+        self._world = World(now, new_id, {}, (), Ledger({}))
+        self._relieved: set[tuple[AgencyId, Lane]] = set()
+
+    async def load(self, tx: Transaction, cases: Mapping[CaseId, Anchor]) -> dict[CaseId, State]:
+        """What is open here, and the people whom it may be offered to."""
+        if self._agencies:
+            people = await loads.people(tx, self._agencies, self._now)
+            duty = await loads.duty(tx)
+            self._world = World(self._now, self._new_id, people.by_agency, duty, Ledger(people.loads))
+        known = [case for case, anchor in cases.items() if anchor.state != PLACEHOLDER and not anchor.terminal]
+        states = await case_rows.load(tx, known)
+        return {case: states.get(case) or _blank(anchor) for case, anchor in cases.items()}
+
+    def decide(self, state: State, what: Input) -> Decided[State]:
+        """As `domain.decide`; loads move in the ledger, so that the next case of the batch sees them taken."""
+        heard = cast("Heard", what.what)
+        if isinstance(heard, LookAgain) and isinstance(state, HeardOf):
+            # It was purged between being found hungry and being locked: the placeholder goes again.
+            return Decided(state, ending="closed")
+        after, effects = decide(state, heard, Subject(what.case_id, what.agency_id), self._world)
+        for move in effects.moves:
+            # Where nobody was loaded nobody knows who was full: then it is looked at.
+            if move.by < 0 and (what.agency_id not in self._agencies or self._world.ledger.relieves(move)):
+                self._relieved.add((what.agency_id, Lane.CRISIS if move.crisis else Lane.ORDINARY))
+            self._world.ledger.apply(move)
+        wakes = (
+            Wake(alarm.of, alarm.subject, alarm.version, alarm.at, Lane.CRISIS if alarm.crisis else Lane.ORDINARY)
+            for alarm in effects.alarms
+        )
+        return Decided(after, tuple(effects.facts), tuple(wakes), tuple(effects.acts), _ending(heard))
+
+    def standing(self, state: State) -> Standing:
+        """As `domain.stands`."""
+        stood = stands(state)
+        return Standing(stood.name, stood.owner, stood.due_at)
+
+    async def save(self, tx: Transaction, before: Mapping[CaseId, State], after: Mapping[CaseId, State]) -> None:
+        """One statement per table and direction, whatever the number of cases; the loads last."""
+        still = [state for state in after.values() if not isinstance(state, Ended | HeardOf)]
+        pairs = [(before[state.case.case_id], state) for state in still]
+        over = [case for case, state in after.items() if isinstance(state, Ended) and _has_rows(before[case])]
+        await case_rows.purge(tx, over)
+        await case_rows.save(tx, still)
+        await case_rows.save_refusals(tx, [one for old, new in pairs for one in _new_refusals(old, new.case)])
+        await case_rows.save_offers(
+            tx, [(new.case, offer) for old, new in pairs for offer in new.case.offers if offer not in _offers(old)]
+        )
+        await case_rows.end_assignments(tx, [one for old, new in pairs for one in _left(old, new)])
+        await case_rows.save_assignments(
+            tx, [(new.case, new.assignment) for _, new in pairs if isinstance(new, Assigned | InContact)]
+        )
+        await loads.take_loads(tx, self._world.ledger.changes(), self._now)
+        await timers.schedule(tx, [_relief(agency, lane, self._now) for agency, lane in sorted(self._relieved)])
+
+    async def purge(self, tx: Transaction, cases: Collection[CaseId]) -> None:
+        """Nothing of these cases stays."""
+        await case_rows.purge(tx, cases)
+
+
+def _blank(anchor: Anchor) -> State:
+    return Ended() if anchor.terminal else HeardOf()
+
+
+def _has_rows(state: State) -> bool:
+    return not isinstance(state, HeardOf | Ended)
+
+
+def _offers(state: State) -> tuple[Offer, ...]:
+    return () if isinstance(state, HeardOf | Ended) else state.case.offers
+
+
+def _new_refusals(old: State, case: Case) -> list[tuple[Case, PersonId, datetime | None]]:
+    if not isinstance(old, HeardOf | Ended) and old.case.kept_out is case.kept_out:
+        return []
+    known = {} if isinstance(old, HeardOf | Ended) else old.case.kept_out
+    return [
+        (case, person, until)
+        for person, until in case.kept_out.items()
+        if person not in known or known[person] != until
+    ]
+
+
+def _left(old: State, new: Open) -> list[UUID]:
+    """The assignment that stood before and does not any more."""
+    if not isinstance(old, Assigned | InContact):
+        return []
+    left = old.assignment.assignment_id
+    stays = isinstance(new, Assigned | InContact) and new.assignment.assignment_id == left
+    return [] if stays else [left]
+
+
+def _relief(agency: AgencyId, lane: Lane, now: datetime) -> Due:
+    """At most one a second and agency: a burst of answers is one look."""
+    return Due(agency, lane, RELIEF, agency, agency, int(now.timestamp()), now)
+
+
+def _ending(heard: Heard) -> Literal["withdrawn", "closed"] | None:
+    if isinstance(heard, CaseClosed):
+        return "closed"
+    return "withdrawn" if isinstance(heard, CaseWithdrawn) else None
+
+
+async def take(tx: Transaction, inputs: Sequence[Input]) -> None:
+    """Bring what was heard of cases to its effect, in order per case."""
+    if inputs:
+        await casework.fold(tx, inputs, SearchBook(await tx.now(), clock.random_id, inputs))
+
+
+async def learn(
+    tx: Transaction,
+    persons: Sequence[tuple[PersonId, AgencyId, PersonSet]],
+    duty: Sequence[OnDuty],
+    verified: Sequence[Verified],
+) -> list[Input]:
+    """Take over who people are, and who can be told things. Returns the searches that are to look again."""
+    changed = await directory.set_persons(tx, persons)
+    changed |= await directory.verify(tx, [one for one in verified if one.agency_id != REGION])
+    await directory.set_duty(tx, duty)
+    await directory.verify_duty(tx, [one for one in verified if one.agency_id == REGION])
+    return await _looks(tx, changed)
+
+
+async def _looks(tx: Transaction, agencies: Collection[AgencyId]) -> list[Input]:
+    if not agencies:
+        return []
+    hungry = await case_rows.hungry(tx, agencies, MOST_LOOKS)
+    return [Input(agency, case, LookAgain()) for case, agency in hungry.items()]
+
+
+async def fire(tx: Transaction, fired: Sequence[Fired]) -> None:
+    """Timers: an offer's time-out, a contact that is due, a search that goes on, room with somebody who was full."""
+    relieved = {timer.agency_id for timer in fired if timer.kind == RELIEF}
+    inputs = [
+        Input(
+            timer.agency_id,
+            CaseId(timer.key),
+            TimeIsUp(ALARMS[timer.kind], timer.subject_id, timer.version),
+            timer.timer_id,
+        )
+        for timer in fired
+        if timer.kind != RELIEF
+    ]
+    await take(tx, [*inputs, *await _looks(tx, relieved)])

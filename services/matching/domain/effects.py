@@ -1,0 +1,94 @@
+"""What deciding comes to, gathered while it is being worked out: facts to tell, alarms to set, loads to move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from services.matching.domain.case import EXPIRY_GRACE, Assignment, Case, Offer, OfferState
+from services.matching.domain.loads import Move
+from shared.events import Fact
+from shared.events.intake import Ask
+from shared.events.matching import AssignmentEnded, OfferRescinded
+
+Alarmed = Literal["offer", "contact", "look"]
+"""An offer's time is up; an assignment's is; the search is to look again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Come back at `at` about this subject as it is in this version. `crisis`: on the lane that never waits."""
+
+    of: Alarmed
+    subject: UUID
+    version: int
+    at: datetime
+    crisis: bool
+
+
+@dataclass(slots=True)
+class Effects:
+    """Filled in by one decision, then read once."""
+
+    facts: list[Fact] = field(default_factory=list)
+    alarms: list[Alarm] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
+    acts: list[str] = field(default_factory=list)
+
+    def tell(self, fact: Fact) -> None:
+        """Publish a fact, in this order."""
+        self.facts.append(fact)
+
+    def alarm_offer(self, offer: Offer) -> None:
+        """Thirty seconds after the offer's time-out."""
+        self.alarms.append(Alarm("offer", offer.offer_id, 0, offer.expires + EXPIRY_GRACE, offer.crisis))
+
+    def alarm_contact(self, assignment: Assignment, at: datetime) -> None:
+        """When a first contact is due, or a look at a long support."""
+        self.alarms.append(Alarm("contact", assignment.assignment_id, assignment.version, at, assignment.crisis))
+
+    def alarm_look(self, case: Case, at: datetime, *, crisis: bool) -> None:
+        """When the search goes on by itself."""
+        self.alarms.append(Alarm("look", case.case_id, case.turn, at, crisis))
+
+    def reserve(self, offer: Offer, ask: Ask) -> None:
+        """A pending offer counts as load."""
+        self.moves.append(Move(offer.person, offer.crisis, 1, cap(ask, crisis=offer.crisis)))
+
+    def free(self, held: Offer | Assignment, ask: Ask, *, rest_until: datetime | None = None) -> None:
+        """The load of an offer or an assignment that is over."""
+        self.moves.append(Move(held.person, held.crisis, -1, cap(ask, crisis=held.crisis), rest_until))
+
+
+def cap(ask: Ask, *, crisis: bool) -> int:
+    """How many cases of a kind a peer may carry, by the policy stamped on the case."""
+    return ask.policy.crisis_cases_per_peer if crisis else ask.policy.open_cases_per_peer
+
+
+def rescinded(
+    case: Case, offers: tuple[Offer, ...], why: Literal["covered", "ended", "ineligible"], effects: Effects
+) -> Case:
+    """These pending offers no longer stand."""
+    for offer in offers:
+        effects.tell(OfferRescinded(offer=offer.offer_id, person=offer.person, why=why))
+        effects.free(offer, case.ask)
+        case = case.noted(offer.now(OfferState.RESCINDED))
+    return case
+
+
+def assignment_over(
+    case: Case,
+    assignment: Assignment,
+    how: Literal["closed", "stepped_back", "replaced", "withdrawn", "lapsed"],
+    effects: Effects,
+    *,
+    rest_until: datetime | None = None,
+) -> Case:
+    """This support has ended: told, its load freed, its offer no longer accepted."""
+    effects.tell(AssignmentEnded(assignment=assignment.assignment_id, person=assignment.person, how=how))
+    effects.free(assignment, case.ask, rest_until=rest_until)
+    effects.acts.append("support ended")
+    offer = case.offer(assignment.offer_id)
+    return case.noted(offer.now(OfferState.ENDED)) if offer else case

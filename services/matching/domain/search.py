@@ -1,0 +1,196 @@
+"""Looking for a peer: who is asked next, a shortlist instead, waiting for the morning, or nobody.
+
+Hours: routine and soon do not wake people. When everybody suitable is off hours they wait for the first hours to begin
+if that is within the time for a first contact, counted from when the round began; otherwise the best is asked all the
+same, for a mail that waits is better than nobody. In urgent and emergency anybody suitable is asked, whoever is there
+first. Somebody who was silent, or said "not now", may be asked again after the time for a first contact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import islice, takewhile
+
+from services.matching.domain.case import (
+    EXPIRY_GRACE,
+    Assigned,
+    Assignment,
+    Case,
+    Choosing,
+    Offer,
+    Open,
+    Searching,
+    Unserved,
+)
+from services.matching.domain.effects import Effects
+from services.matching.domain.ranking import Ranked, is_crisis
+from services.matching.domain.world import World
+from shared.events.intake import Ask
+from shared.events.matching import Candidate, NobodyFound, OfferMade, SearchStarted, ShortlistReady
+from shared.types import PersonId, Urgency
+
+LONGEST_SHORTLIST = 5
+"""Three to five (domain, section 2); fewer when there are not as many."""
+EMERGENCY_AGAIN = timedelta(minutes=5)
+AGAIN = timedelta(hours=1)
+NEXT_SHORTLIST = timedelta(days=1)
+"""A shortlist that nobody has chosen from is made afresh once a day after its first time."""
+PATIENT = frozenset({Urgency.ROUTINE, Urgency.SOON})
+
+
+def patience(ask: Ask) -> timedelta:
+    """How long somebody who was silent is left alone, and how long a search may wait for hours to begin."""
+    return timedelta(seconds=ask.policy.contact_within_s)
+
+
+def pause(ask: Ask) -> timedelta:
+    """Until the next try when nobody was found."""
+    if is_crisis(ask):
+        return EMERGENCY_AGAIN
+    return timedelta(seconds=ask.policy.choose_within_s) or AGAIN
+
+
+def begun(case: Case, world: World, effects: Effects) -> Open:
+    """A new round: nobody has this case now."""
+    return looked(replace(case, since=world.now), world, effects, fresh=True)
+
+
+def looked(
+    case: Case, world: World, effects: Effects, *, beside: Assignment | None = None, fresh: bool = False
+) -> Open:
+    """Where the search stands after asking whoever can be asked now.
+
+    `beside`: an assignment whose contact is late; somebody else is asked beside it. `fresh`: until now nothing was
+    under way, so that the search is told.
+    """
+    if case.chooses:
+        return _listed(case, world, effects, beside)
+    # A search is told before its offers, although they say until when.
+    first = len(effects.facts) if fresh else None
+    opening = _worth_waiting_for(case, world, beside)
+    if opening is None:
+        case = _offered(case, world, effects, beside)
+    elif not case.pending:
+        case = replace(case, turn=case.turn + 1, hungry=True)
+        effects.alarm_look(case, opening, crisis=False)
+        return _on_the_way(case, opening, effects, beside, first)
+    if case.pending:
+        until = min(offer.expires for offer in case.pending) + EXPIRY_GRACE
+        return _on_the_way(case, until, effects, beside, first)
+    return _nobody(case, world, effects, beside)
+
+
+def _on_the_way(
+    case: Case, until: datetime, effects: Effects, beside: Assignment | None, told_at: int | None = None
+) -> Open:
+    if beside:
+        return Assigned(case, beside, until)
+    if told_at is not None:
+        effects.facts.insert(told_at, SearchStarted(due=until))
+    return Searching(case, until)
+
+
+def _without(case: Case, world: World, beside: Assignment | None) -> frozenset[PersonId]:
+    """Who is not asked now: barred, kept out, asked already, or the one who has it."""
+    asked = {offer.person for offer in case.pending}
+    has_it = {beside.person} if beside else set[PersonId]()
+    return frozenset({*case.ask.bars, *case.out(world.now), *asked, *has_it})
+
+
+def _best(case: Case, world: World, beside: Assignment | None) -> Iterator[Ranked]:
+    shelves = world.shelves(case.agency_id, case.ask)
+    return shelves.best(case.case_id, _without(case, world, beside))
+
+
+def _worth_waiting_for(case: Case, world: World, beside: Assignment | None) -> datetime | None:
+    """When the first hours begin, if everybody suitable is off hours now and the request can wait for that."""
+    if case.ask.urgency not in PATIENT:
+        return None
+    first = next(_best(case, world, beside), None)
+    if first is None or first.available:
+        return None
+    everybody = (one.peer for one in _best(case, world, beside))
+    opening = world.calendar.next_there(everybody)
+    return opening if opening is not None and opening <= case.since + patience(case.ask) else None
+
+
+def _offered(case: Case, world: World, effects: Effects, beside: Assignment | None) -> Case:
+    """Ask until as many offers are out as the policy wants; one beside a late assignment."""
+    crisis = is_crisis(case.ask)
+    wanted = 1 if beside else case.ask.policy.offers_out
+    missing = wanted - sum(offer.crisis == crisis for offer in case.pending)
+    asked = list(islice(_best(case, world, beside), missing)) if missing > 0 else []
+    if asked and asked[0].available and case.ask.urgency in PATIENT:
+        asked = list(takewhile(lambda one: one.available, asked))
+    offers = tuple(made(case, one, world, effects) for one in asked)
+    hungry = len(offers) < missing
+    if not offers and hungry == case.hungry:
+        return case
+    return replace(case, offers=case.offers + offers, hungry=hungry)
+
+
+def made(case: Case, one: Ranked, world: World, effects: Effects) -> Offer:
+    """Offer the case to this peer: his load is reserved, and the answer counts until the time-out."""
+    ask = case.ask
+    expires = world.now + timedelta(seconds=ask.policy.answer_within_s)
+    offer = Offer(world.new_id(), one.peer.person, expires, is_crisis(ask), one.factors)
+    effects.reserve(offer, ask)
+    effects.alarm_offer(offer)
+    effects.tell(
+        OfferMade(
+            offer=offer.offer_id,
+            person=offer.person,
+            urgency=ask.urgency,
+            manner=ask.manner,
+            expires=expires,
+            factors=one.factors,
+        )
+    )
+    return offer
+
+
+def _listed(case: Case, world: World, effects: Effects, beside: Assignment | None) -> Open:
+    """The requester chooses: a shortlist, and nobody is asked. While an offer to the chosen one is out: nothing."""
+    if case.pending:
+        until = min(offer.expires for offer in case.pending) + EXPIRY_GRACE
+        return _on_the_way(case, until, effects, beside)
+    listed = tuple(
+        Candidate(person=one.peer.person, available=one.available, factors=one.factors)
+        for one in islice(_best(case, world, beside), LONGEST_SHORTLIST)
+    )
+    if not listed:
+        return _nobody(case, world, effects, beside)
+    within = timedelta(seconds=case.ask.policy.choose_within_s) or AGAIN
+    due = world.now + (max(within, NEXT_SHORTLIST) if world.now - case.since >= within else within)
+    case = replace(case, turn=case.turn + 1, hungry=False)
+    effects.tell(ShortlistReady(candidates=listed, due=due))
+    effects.alarm_look(case, due, crisis=False)
+    return Assigned(case, beside, due) if beside else Choosing(case, due)
+
+
+def chosen(case: Case, person: PersonId, world: World, effects: Effects, *, beside: Assignment | None) -> Open:
+    """Ask the one whom the requester has picked; a new shortlist when that one cannot be asked any more.
+
+    Whoever was only silent, or busy then, may be picked all the same.
+    """
+    shut_out = {*case.ask.bars, *case.out_for_good(), *({beside.person} if beside else ())}
+    found = None if person in shut_out else world.shelves(case.agency_id, case.ask).find(person)
+    if found is None:
+        return looked(case, world, effects, beside=beside)
+    first = len(effects.facts)
+    offer = made(case, found, world, effects)
+    case = replace(case, offers=(*case.offers, offer), hungry=False)
+    return _on_the_way(case, offer.expires + EXPIRY_GRACE, effects, beside, first)
+
+
+def _nobody(case: Case, world: World, effects: Effects, beside: Assignment | None) -> Open:
+    """Nobody suitable is left: those who can do something about it hear a count, and the search goes on."""
+    next_try = world.now + pause(case.ask)
+    case = replace(case, turn=case.turn + 1, hungry=True)
+    effects.alarm_look(case, next_try, crisis=is_crisis(case.ask))
+    recipients = world.to_tell(case.agency_id, frozenset({*case.ask.bars, *case.out_for_good()}))
+    effects.tell(NobodyFound(recipients=recipients, next_try=next_try, urgency=case.ask.urgency))
+    effects.acts.append("nobody found")
+    return Assigned(case, beside, next_try) if beside else Unserved(case, next_try)

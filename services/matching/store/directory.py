@@ -1,0 +1,133 @@
+"""The read model of the directory and of verifications. Whatever is older than what is known changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.db import Transaction
+from shared.events.intake import PersonSet
+from shared.types import AgencyId, PersonId
+
+
+@dataclass(frozen=True)
+class Verified:
+    """Whether a person can be told anything, by the revision of the contact points it was said of."""
+
+    person: PersonId
+    agency_id: AgencyId
+    verified: bool
+    revision: int
+
+
+@dataclass(frozen=True)
+class OnDuty:
+    """Whether a person of the region may be told that nobody was found."""
+
+    person: PersonId
+    revision: int
+    active: bool
+
+
+# Tokens and kinds of help hold no blanks: an array of arrays cannot be unnested row by row, joined texts can.
+_SET_PERSONS = """
+INSERT INTO peers(person_id, agency_id, revision, active, role, attributes, offers, designated_from, designated_to,
+                  trained_until, hours, time_zone, language)
+SELECT p, a, r, c, o, string_to_array(t, ' '), string_to_array(h, ' '), f, u, n, w, z, l
+  FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bool[], $5::text[], $6::text[], $7::text[], $8::date[],
+              $9::date[], $10::date[], $11::text[], $12::text[], $13::text[])
+       x(p, a, r, c, o, t, h, f, u, n, w, z, l) ORDER BY p, a
+ON CONFLICT (person_id, agency_id) DO UPDATE
+   SET revision = excluded.revision, active = excluded.active, role = excluded.role, attributes = excluded.attributes,
+       offers = excluded.offers, designated_from = excluded.designated_from, designated_to = excluded.designated_to,
+       trained_until = excluded.trained_until, hours = excluded.hours, time_zone = excluded.time_zone,
+       language = excluded.language
+ WHERE peers.revision < excluded.revision
+RETURNING agency_id, active AND verified AND role = 'peer' AS useful
+"""
+
+
+async def set_persons(tx: Transaction, persons: Sequence[tuple[PersonId, AgencyId, PersonSet]]) -> set[AgencyId]:
+    """Persons as they are now, each once. Returns the agencies in which one who can be asked is new or has changed."""
+    if not persons:
+        return set()
+    facts = [fact for _, _, fact in persons]
+    rows = await tx.connection.fetch(
+        _SET_PERSONS,
+        [person for person, _, _ in persons],
+        [agency for _, agency, _ in persons],
+        [fact.revision for fact in facts],
+        [fact.active for fact in facts],
+        [fact.role for fact in facts],
+        [" ".join(fact.attributes) for fact in facts],
+        [" ".join(fact.offers) for fact in facts],
+        [fact.designated_from for fact in facts],
+        [fact.designated_to for fact in facts],
+        [fact.trained_until for fact in facts],
+        [fact.hours for fact in facts],
+        [fact.time_zone for fact in facts],
+        [fact.language for fact in facts],
+    )
+    return {AgencyId(row["agency_id"]) for row in rows if row["useful"]}
+
+
+_SET_DUTY = """
+INSERT INTO duty(person_id, revision, active)
+SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bool[]) t(p, r, a) ORDER BY p
+ON CONFLICT (person_id) DO UPDATE SET revision = excluded.revision, active = excluded.active
+ WHERE duty.revision < excluded.revision
+"""
+
+
+async def set_duty(tx: Transaction, people: Sequence[OnDuty]) -> None:
+    """The region's duty coordinators as they are now, each once."""
+    if people:
+        await tx.connection.execute(
+            _SET_DUTY,
+            [one.person for one in people],
+            [one.revision for one in people],
+            [one.active for one in people],
+        )
+
+
+_VERIFY = """
+INSERT INTO peers(person_id, agency_id, verified, verified_revision)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bool[], $4::bigint[]) t(p, a, v, r) ORDER BY p, a
+ON CONFLICT (person_id, agency_id) DO UPDATE
+   SET verified = excluded.verified, verified_revision = excluded.verified_revision
+ WHERE peers.verified_revision <= excluded.verified_revision
+RETURNING agency_id, active AND verified AND role = 'peer' AS useful
+"""
+
+
+async def verify(tx: Transaction, people: Sequence[Verified]) -> set[AgencyId]:
+    """Persons of agencies, each once, known from the directory or not yet. Returns as `set_persons`."""
+    if not people:
+        return set()
+    rows = await tx.connection.fetch(
+        _VERIFY,
+        [one.person for one in people],
+        [one.agency_id for one in people],
+        [one.verified for one in people],
+        [one.revision for one in people],
+    )
+    return {AgencyId(row["agency_id"]) for row in rows if row["useful"]}
+
+
+_VERIFY_DUTY = """
+INSERT INTO duty(person_id, verified, verified_revision)
+SELECT * FROM unnest($1::uuid[], $2::bool[], $3::bigint[]) t(p, v, r) ORDER BY p
+ON CONFLICT (person_id) DO UPDATE SET verified = excluded.verified, verified_revision = excluded.verified_revision
+ WHERE duty.verified_revision <= excluded.verified_revision
+"""
+
+
+async def verify_duty(tx: Transaction, people: Sequence[Verified]) -> None:
+    """Persons of the region, each once."""
+    if people:
+        await tx.connection.execute(
+            _VERIFY_DUTY,
+            [one.person for one in people],
+            [one.verified for one in people],
+            [one.revision for one in people],
+        )

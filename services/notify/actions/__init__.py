@@ -1,0 +1,1 @@
+"""What notify does: hear, plan, send, and take answers. Knows no transport."""

@@ -1,0 +1,120 @@
+"""How notify keeps its cases for `shared.casework.fold`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from services.notify.domain.case import CaseState
+from services.notify.domain.deciding import SETTLE_WITHIN, Decider, What
+from services.notify.domain.matters import Matter, Reply
+from services.notify.store import cases as rows
+from shared import clock, timers
+from shared.anchors import PLACEHOLDER, Anchor
+from shared.casework import Decided, Input, Standing, Wake
+from shared.db import Transaction
+from shared.errors import Unprocessable
+from shared.types import CaseId
+
+SEND = "send"
+"""The kind of the timer that sends an intent; its subject is the intent."""
+
+
+class Cases:
+    """notify's book of cases, for one transaction."""
+
+    def __init__(self, now: datetime) -> None:
+        """`now` is the region's time in this transaction."""
+        self._now, self._decider = now, Decider(now, clock.random_id)
+
+    async def load(self, tx: Transaction, cases: Mapping[CaseId, Anchor]) -> dict[CaseId, CaseState]:
+        """All of these locked cases, with a stop event that came while the lock was waited for."""
+        endings = await rows.endings(tx, cases)
+        matters: dict[CaseId, dict[UUID, Matter]] = {}
+        for case, matter in await rows.matters(tx, cases):
+            matters.setdefault(case, {})[matter.matter_id] = matter
+        replies: dict[CaseId, dict[UUID, Reply]] = {}
+        for case, reply in await rows.replies(tx, cases):
+            replies.setdefault(case, {})[reply.reply_id] = reply
+        states = {
+            case: CaseState(
+                case,
+                anchor.agency_id,
+                matters=matters.get(case, {}),
+                replies=replies.get(case, {}),
+                ending=endings.get(case),
+                fresh=anchor.state == PLACEHOLDER,
+            )
+            for case, anchor in cases.items()
+        }
+        for case, intent in await rows.intents(tx, cases):
+            states[case] = states[case].with_intent(intent)
+        return states
+
+    def decide(self, state: CaseState, what: Input) -> Decided[CaseState]:
+        """What a fact, a timer, an attempt's end or an answer comes to."""
+        step = self._decider.decided(state, _known(what.what))
+        wakes = tuple(Wake(SEND, one.intent_id, one.version, self._now, one.lane) for one in step.sends)
+        return Decided(step.state, facts=step.facts, wakes=wakes, ending=step.ending)
+
+    def standing(self, state: CaseState) -> Standing:
+        """Open while something is to be sent, or an answer waits for its outcome."""
+        due = [(intent.expires_at, "notify") for intent in state.intents.values() if intent.is_open]
+        for reply in state.replies.values():
+            if reply.outcome is None:
+                owner = "referral" if state.matters[reply.subject].kind == "page" else "matching"
+                due.append((reply.received_at + SETTLE_WITHIN, owner))
+        if not due:
+            return Standing(state.ending or "quiet")
+        soonest, owner = min(due)
+        return Standing("sending" if owner == "notify" else "settling", owner, soonest)
+
+    async def save(
+        self, tx: Transaction, before: Mapping[CaseId, CaseState], after: Mapping[CaseId, CaseState]
+    ) -> None:
+        """Write what has changed; the words after an end become intents of no case."""
+        pairs = [(before[case], state) for case, state in after.items()]
+        await rows.save_matters(
+            tx,
+            [
+                (new.agency_id, new.case_id, matter)
+                for old, new in pairs
+                for key, matter in new.matters.items()
+                if old.matters.get(key) is not matter
+            ],
+        )
+        lines = [line for _, new in pairs for line in new.lines]
+        changed = [
+            (new.case_id, intent)
+            for old, new in pairs
+            for key, intent in new.intents.items()
+            if old.intents.get(key) is not intent
+        ]
+        await rows.save_intents(tx, [*changed, *((None, line) for line in lines)])
+        await rows.save_replies(
+            tx,
+            [
+                (new.agency_id, new.case_id, reply)
+                for old, new in pairs
+                for key, reply in new.replies.items()
+                if old.replies.get(key) is not reply
+            ],
+        )
+        await timers.schedule(
+            tx,
+            [
+                timers.Due(line.agency_id, line.lane, SEND, line.person, line.intent_id, line.version, self._now)
+                for line in lines
+            ],
+        )
+
+    async def purge(self, tx: Transaction, cases: Collection[CaseId]) -> None:
+        """Remove every row of these cases."""
+        await rows.purge(tx, cases)
+
+
+def _known(what: object) -> What:
+    if not isinstance(what, What):
+        raise Unprocessable("fact")
+    return what

@@ -1,0 +1,132 @@
+"""Persons and their contact points, as the directory and the sealed contact topic tell them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from services.notify.actions.book import SEND
+from services.notify.domain import contacts
+from services.notify.domain.contacts import Person, Point
+from services.notify.domain.intents import TELL_WITHIN, VERIFY_WITHIN, Intent
+from services.notify.store import cases as rows
+from services.notify.store import links, people, sending
+from services.notify.store.people import Key
+from shared import clock, outbox, timers
+from shared.db import Transaction
+from shared.delivery import Received
+from shared.types import AgencyId, PersonId
+
+
+@dataclass
+class _Heard:
+    """What a batch has come to so far: persons as they were and are, and whom to mail."""
+
+    before: Mapping[Key, Person]
+    after: dict[Key, Person]
+    verify: dict[UUID, Key]
+    tell: dict[UUID, Key]
+
+
+async def locked(tx: Transaction, keys: Sequence[Key]) -> dict[Key, Person]:
+    """Lock these persons and load them whole; those nobody here has heard of are made."""
+    await people.place(tx, keys)
+    ids = [person for person, _ in keys]
+    found = await people.lock(tx, ids)
+    points = await people.points(tx, ids)
+    return {key: replace(person, points=points.get(key, {})) for key, person in found.items()}
+
+
+async def save(tx: Transaction, pairs: Sequence[tuple[Person, Person]]) -> None:
+    """Write (before, after) of locked persons, and say what others have to know."""
+    changed = [(before, after) for before, after in pairs if before is not after]
+    await people.save(tx, [after for _, after in changed])
+    points: list[tuple[Person, Point]] = [
+        (after, point)
+        for before, after in changed
+        for key, point in after.points.items()
+        if before.points.get(key) is not point
+    ]
+    await people.save_points(tx, points)
+    await outbox.emit(
+        tx,
+        [
+            outbox.Draft(after.agency_id, after.person_id, fact)
+            for before, after in changed
+            for fact in contacts.announced(before, after)
+        ],
+    )
+
+
+async def of_people(tx: Transaction, received: Sequence[Received]) -> None:
+    """Bring records about persons to their effect, in order: full states, so that only newer ones count."""
+    relevant = [(one, one.fact) for one in received if isinstance(one.fact, contacts.Heard)]
+    if not relevant:
+        return
+    keys = [(PersonId(one.envelope.subject), one.envelope.agency_id) for one, _ in relevant]
+    before = await locked(tx, keys)
+    now = await tx.now()
+    heard = _Heard(before, dict(before), {}, {})
+    for key, (_, fact) in zip(keys, relevant, strict=True):
+        change = contacts.heard(heard.after[key], fact, now)
+        heard.after[key] = change.person
+        heard.verify.update(dict.fromkeys(change.verify, key))
+        heard.tell.update(dict.fromkeys(change.tell, key))
+    await save(tx, [(before[key], after) for key, after in heard.after.items()])
+    await _plan(tx, heard, now)
+
+
+async def _plan(tx: Transaction, heard: _Heard, now: datetime) -> None:
+    """Verifications to new points, the word about a change to old ones; links to removed points open nothing."""
+    retired = [
+        key
+        for person in heard.after.values()
+        for key, point in person.points.items()
+        if not point.live and point is not heard.before[person.person_id, person.agency_id].points.get(key)
+    ]
+    await links.drop_verifications(tx, retired)
+    await sending.forget_settled(tx, [person for person, _ in {*heard.verify.values(), *heard.tell.values()}])
+    planned = [_verification(key, point, now) for point, key in heard.verify.items() if _live(heard, key, point)]
+    planned += [_word(key, point, now) for point, key in heard.tell.items()]
+    await rows.save_intents(tx, [(None, intent) for intent in planned])
+    await timers.schedule(
+        tx,
+        [timers.Due(one.agency_id, one.lane, SEND, one.person, one.intent_id, one.version, now) for one in planned],
+    )
+
+
+def _live(heard: _Heard, key: Key, point: UUID) -> bool:
+    """A later record of the same batch may have removed it again."""
+    return heard.after[key].points[point].live
+
+
+def _verification(key: Key, point: UUID, now: datetime) -> Intent:
+    person, agency = key
+    return Intent(
+        intent_id=clock.random_id(),
+        agency_id=AgencyId(agency),
+        person=person,
+        template="verify",
+        klass="verify",
+        subject=point,
+        expires_at=now + VERIFY_WITHIN,
+        planned_at=now,
+        point=point,
+    )
+
+
+def _word(key: Key, point: UUID, now: datetime) -> Intent:
+    person, agency = key
+    return Intent(
+        intent_id=clock.random_id(),
+        agency_id=AgencyId(agency),
+        person=person,
+        template="changed",
+        klass="verify",
+        subject=point,
+        expires_at=now + TELL_WITHIN,
+        planned_at=now,
+        point=point,
+    )

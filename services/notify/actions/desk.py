@@ -1,0 +1,304 @@
+"""The desk behind the links: PINs, sessions, what a page shows, and the answers given there.
+
+Opening a link does nothing and shows nothing. A right PIN opens a session of 15 minutes, bound to the link and so to
+the person it was sent to. An unknown link costs the same statements and the same hash as a known one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import secrets
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from uuid import UUID
+
+from services.notify.actions import contacts
+from services.notify.actions.book import Cases
+from services.notify.actions.sending import Office
+from services.notify.domain import matters, pins
+from services.notify.domain.case import Answer
+from services.notify.domain.contacts import Person, verified
+from services.notify.domain.intents import Purpose
+from services.notify.domain.matters import View, Word
+from services.notify.store import links, people
+from services.notify.store.people import Pin
+from services.notify.store.sending import Link
+from shared import audit, clock, doors, vault
+from shared.casework import Input, fold
+from shared.db import Database, Transaction
+from shared.doors import Door
+from shared.errors import SealBroken
+from shared.types import REGION, AgencyId, CaseId, PersonId
+
+SESSION_FOR = timedelta(minutes=15)
+SALT_BYTES = 16
+HASHES_AT_ONCE = 2
+"""An scrypt of these parameters takes a core for about 50 ms and 16 MiB: a flood of PINs must not take them all."""
+
+
+class PinHash:
+    """scrypt (RFC 7914; n = 2^14, r = 8, p = 1) over a PIN that was mixed with a pepper kept outside the database."""
+
+    def __init__(self, pepper: bytes) -> None:
+        """`pepper` comes from the keyring."""
+        self._pepper, self._slots = pepper, asyncio.Semaphore(HASHES_AT_ONCE)
+
+    async def of(self, pin: str, salt: bytes) -> bytes:
+        """The hash that is kept; computed in a thread."""
+        mixed = hmac.new(self._pepper, pin.encode(), hashlib.sha256).digest()
+        async with self._slots:
+            return await asyncio.to_thread(hashlib.scrypt, mixed, salt=salt, n=2**14, r=8, p=1, dklen=32)
+
+
+@dataclass(frozen=True, repr=False)
+class Reach:
+    """How to reach a requester, in the clear: only ever in the answer to one request with a right PIN."""
+
+    channel: str
+    address: str
+    safe_times: str
+    leave_message: bool | None
+
+
+@dataclass(frozen=True, repr=False)
+class Shown:
+    """What the page of a link shows now, to the person it was sent to."""
+
+    purpose: Purpose
+    case_id: CaseId
+    view: View
+    language: str
+    urgency: str | None = None
+    manner: str | None = None
+    reach: Reach | None = None
+    they_call: bool = False
+
+
+@dataclass(frozen=True, repr=False)
+class Entered:
+    """A right PIN: `session` is the value of the cookie."""
+
+    session: str
+    shown: Shown
+
+
+@dataclass(frozen=True)
+class Denied:
+    """Why a PIN opened nothing: one of wrong, locked, blocked, gone."""
+
+    why: str
+
+
+@dataclass(frozen=True, repr=False)
+class Answered:
+    """Whether the answer was taken, and what the page shows now."""
+
+    taken: bool
+    shown: Shown
+
+
+@dataclass(frozen=True, repr=False)
+class _Tried:
+    """A PIN as it was tried: against which salt, and what came out."""
+
+    salt: bytes
+    computed: bytes
+
+
+class Desk:
+    """Everything that the pages can do."""
+
+    def __init__(self, db: Database, office: Office) -> None:
+        """Keys come from the office."""
+        self._db, self._office = db, office
+        self._pepper = office.pepper
+        self._hash = PinHash(office.keyring.derived("pin"))
+
+    async def enter(self, purpose: Purpose, token: str, pin: str) -> Entered | Denied:
+        """Try a PIN at a link. Wrong ones are counted for the person, whichever link they were tried at."""
+        door = await self._door(f"link:{purpose}", token)
+        agencies = {REGION, door.agency_id if door else REGION}
+        async with self._db.transaction(agencies) as tx:
+            link = await links.load(tx, door.subject if door else clock.random_id())
+            known = await people.pins(tx, [_person(link)])
+        kept = next(iter(known.values()), None)
+        salt = kept.salt if kept else secrets.token_bytes(SALT_BYTES)
+        tried = _Tried(salt, await self._hash.of(pin, salt))
+        async with self._db.transaction(agencies) as tx:
+            return await self._enter(tx, door, tried)
+
+    async def _enter(self, tx: Transaction, door: Door | None, tried: _Tried) -> Entered | Denied:
+        link = await links.load(tx, door.subject if door else clock.random_id())
+        person, pin = await self._owner(tx, link)
+        if door is None or link is None or link.case_id is None or person is None:
+            return Denied("gone")
+        if pin is None or not (person.active and person.listed):
+            return Denied("gone")
+        now = await tx.now()
+        right = pin.salt == tried.salt and hmac.compare_digest(pin.hash, tried.computed)
+        guard, verdict = pins.tried(pin.guard, right=right, now=now)
+        if guard != pin.guard:
+            await people.save_pin(tx, (person.person_id, person.agency_id), replace(pin, guard=guard))
+            await contacts.save(tx, [(person, replace(person, blocked=True) if guard.blocked else person)])
+        if verdict != "right":
+            return Denied(verdict)
+        session = clock.token()
+        await links.drop_old_sessions(tx, link.link_id)
+        opened = Door(link.agency_id, "session", link.link_id, door.key)
+        await doors.add(tx, [(doors.keyed_hash(self._pepper, "session", session), opened, now + SESSION_FOR)])
+        shown = await self._shown(tx, link, link.case_id, reveal=True)
+        return Entered(session, shown)
+
+    async def _owner(self, tx: Transaction, link: Link | None) -> tuple[Person | None, Pin | None]:
+        """Lock the person a link was sent to: of the link's agency, or of the region."""
+        person = _person(link)
+        found = await people.lock(tx, [person])
+        points = await people.points(tx, [person])
+        kept = await people.pins(tx, [person])
+        if link is None:
+            return None, None
+        for agency in (link.agency_id, REGION):
+            key = person, agency
+            if key in found:
+                return replace(found[key], points=points.get(key, {})), kept.get(key)
+        return None, None
+
+    async def look(self, purpose: Purpose, token: str, session: str) -> Shown | None:
+        """What the page shows to an open session of this very link; None where there is none. Changes nothing."""
+        link = await self._of_session(purpose, token, session)
+        if link is None:
+            return None
+        async with self._db.transaction({link.agency_id, REGION}) as tx:
+            found = await links.load(tx, link.subject)
+            if found is None or found.case_id is None:
+                return None
+            return await self._shown(tx, found, found.case_id, reveal=False)
+
+    async def answer(
+        self, purpose: Purpose, token: str, session: str, verb: Word, *, traceparent: str | None
+    ) -> Answered | None:
+        """Give an answer in an open session. The reply and its event are one transaction; a second changes nothing."""
+        door = await self._of_session(purpose, token, session)
+        if door is None:
+            return None
+        async with self._db.transaction({door.agency_id, REGION}) as tx:
+            link = await links.load(tx, door.subject)
+            if link is None or link.case_id is None:
+                return None
+            if traceparent:
+                tx.traces[link.case_id] = traceparent
+            given = Answer(clock.random_id(), link.person, link.subject, verb)
+            one = Input(link.agency_id, link.case_id, given, given.reply_id)
+            states = await fold(tx, [one], Cases(await tx.now()))
+            taken = given.reply_id in states[link.case_id].replies
+            return Answered(taken, await self._shown(tx, link, link.case_id, reveal=False))
+
+    async def verify(self, token: str, pin: str) -> str:
+        """The owner of a contact point has opened its link: verified, used, wrong or gone.
+
+        Whoever has a PIN enters that one: otherwise whoever changes an address could take over what is sent to it.
+        Only a person without one, or with a blocked one, sets it here.
+        """
+        door = await self._door("link:verify", token)
+        agencies = {door.agency_id if door else REGION}
+        async with self._db.transaction(agencies) as tx:
+            link = await links.load(tx, door.subject if door else clock.random_id())
+            known = await people.pins(tx, [_person(link)])
+        kept = next(iter(known.values()), None)
+        salt = kept.salt if kept and not kept.guard.blocked else secrets.token_bytes(SALT_BYTES)
+        tried = _Tried(salt, await self._hash.of(pin, salt))
+        async with self._db.transaction(agencies) as tx:
+            return await self._verify(tx, door.subject if door else clock.random_id(), tried)
+
+    async def _verify(self, tx: Transaction, link_id: UUID, tried: _Tried) -> str:
+        link = await links.load(tx, link_id)
+        person, pin = await self._owner(tx, link)
+        if link is None or person is None:
+            return "gone"
+        # Again, now that the person is locked: the same link may be used twice at the same moment.
+        link = await links.load(tx, link_id)
+        if link is None or link.wrong >= pins.LINK_TRIES or not person.active:
+            return "gone"
+        if link.used_at is not None:
+            return "used"
+        now = await tx.now()
+        after = verified(person, link.subject, now)
+        if after is person:
+            return "gone"
+        if pin is not None and not pin.guard.blocked:
+            if pin.salt != tried.salt or not hmac.compare_digest(pin.hash, tried.computed):
+                await links.count_wrong(tx, link_id)
+                return "wrong"
+        else:
+            key = person.person_id, person.agency_id
+            await people.save_pin(tx, key, Pin(tried.salt, tried.computed, pins.Guard()))
+        await links.used(tx, link_id, now)
+        await contacts.save(tx, [(person, after)])
+        await audit.record(tx, [audit.Entry(link.agency_id, "contact_verified", subject=person.person_id)])
+        return "verified"
+
+    async def _door(self, kind: str, token: str) -> Door | None:
+        async with self._db.door() as connection:
+            found = await doors.find(connection, doors.keyed_hash(self._pepper, kind, token))
+        return found if found is not None and found.kind == kind else None
+
+    async def _of_session(self, purpose: Purpose, token: str, session: str) -> Door | None:
+        opened = await self._door("session", session)
+        link = await self._door(f"link:{purpose}", token)
+        if opened is None or link is None or opened.subject != link.subject:
+            return None
+        return opened
+
+    async def _shown(self, tx: Transaction, link: Link, case: CaseId, *, reveal: bool) -> Shown:
+        now = await tx.now()
+        matter = await links.matter(tx, link.subject, case)
+        replies = await links.replies_to(tx, link.subject, case)
+        shown = Shown(
+            link.purpose,
+            case,
+            matters.view(matter, replies, now),
+            await links.language_of(tx, link.person),
+            urgency=matter.urgency if matter else None,
+            manner=matter.manner if matter else None,
+        )
+        if not reveal or matter is None or link.purpose != "case" or not (matter.released and matter.stands(now)):
+            return shown
+        if matter.sealed is None:
+            return replace(shown, they_call=True)
+        return await self._revealed(tx, shown, link.agency_id, matter.sealed)
+
+    async def _revealed(self, tx: Transaction, shown: Shown, agency: AgencyId, sealed: bytes) -> Shown:
+        """Unseal the reach under the case's key. Without the key nothing is shown: it has been destroyed."""
+        keys = await vault.load(tx, self._office.keyring, "case", [shown.case_id])
+        key = keys.get(shown.case_id)
+        try:
+            reach = _reach(key.open("reach", sealed)) if key else None
+        except SealBroken:
+            reach = None
+        if reach is None:
+            return replace(shown, view=View("ended"))
+        await audit.record(tx, [audit.Entry(agency, "reach_shown", subject=shown.case_id)])
+        return replace(shown, reach=reach)
+
+
+def _person(link: Link | None) -> PersonId:
+    return link.person if link else PersonId(clock.random_id())
+
+
+def _reach(opened: bytes) -> Reach | None:
+    try:
+        told = json.loads(opened)
+    except ValueError:
+        return None
+    if not isinstance(told, dict):
+        return None
+    leave = told.get("leave_message")
+    return Reach(
+        channel=str(told.get("channel") or ""),
+        address=str(told.get("address") or ""),
+        safe_times=str(told.get("safe_times") or ""),
+        leave_message=leave if isinstance(leave, bool) else None,
+    )

@@ -1,0 +1,85 @@
+"""The notify process: `python -m services.notify.app`. Mails, the links in them, and the pages behind the links."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI
+
+from services.notify import subscribers
+from services.notify.actions.desk import Desk
+from services.notify.actions.sender import Sender
+from services.notify.actions.sending import Office
+from services.notify.channels.mail import Mail, Server
+from services.notify.routes import Look, router
+from services.notify.routes.look import Dress
+from services.notify.settings import NotifySettings
+from shared import vault
+from shared.db import Database
+from shared.events import IntakeFact, MatchingFact, ReferralFact
+from shared.events.envelope import CONTACTS, DIRECTORY, INTAKE, INTAKE_CRISIS, MATCHING, REFERRAL_CRISIS
+from shared.http import foundation, health
+from shared.http.health import Readiness
+from shared.http.sessions import SessionCookie
+from shared.process import launch, opened
+from shared.types import Lane
+
+
+def office_of(settings: NotifySettings) -> Office:
+    """Keys and the public address. Raises `BadKeyring`."""
+    return Office(vault.read_keyring(settings.keyring), settings.public_url)
+
+
+def sender_of(db: Database, office: Office, settings: NotifySettings) -> Sender:
+    """A sender with connections of its own: each lane has one, so that a crisis never waits for a slot."""
+    password = settings.smtp_password
+    server = Server(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        sender=settings.mail_sender,
+        timeout_s=settings.smtp_timeout_s,
+        security=settings.smtp_security,
+        user=settings.smtp_user,
+        password=password.get_secret_value() if password else None,
+    )
+    return Sender(db, office, Mail(server), at_once=settings.smtp_at_once)
+
+
+def notify_app(db: Database, office: Office, settings: NotifySettings, ready: Readiness) -> FastAPI:
+    """Every page of notify."""
+    app = FastAPI(title=settings.page_title, docs_url=None, redoc_url=None, openapi_url=None)
+    look = Look(
+        Desk(db, office),
+        Dress(settings.page_title, urlsplit(settings.public_url).path),
+        secret=office.keyring.derived("nonce"),
+        cookie=SessionCookie(https=settings.https),
+    )
+    foundation(app, page=look.problem, https=settings.https)
+    app.include_router(health.router(ready))
+    app.include_router(router(look))
+    return app
+
+
+async def main() -> None:
+    """Run until SIGTERM or SIGINT; what is with the mail server then is waited for and recorded."""
+    settings = NotifySettings()
+    office = office_of(settings)
+    async with opened("notify", settings) as process:
+        process.consume(
+            "ordinary", [INTAKE.name, MATCHING.name], subscribers.ordinary, schema=IntakeFact | MatchingFact
+        )
+        process.consume(
+            "crisis", [INTAKE_CRISIS.name, REFERRAL_CRISIS.name], subscribers.crisis, schema=IntakeFact | ReferralFact
+        )
+        process.consume("directory", [CONTACTS.name, DIRECTORY.name], subscribers.directory, schema=IntakeFact)
+        senders = {lane: sender_of(process.db, office, settings) for lane in Lane}
+        for lane, sender in senders.items():
+            process.on_timers(lane, sender.act)
+        process.serve(notify_app(process.db, office, settings, process.ready))
+        await process.run()
+        await asyncio.gather(*(sender.drained() for sender in senders.values()))
+
+
+if __name__ == "__main__":
+    launch(main())

@@ -1,0 +1,1 @@
+"""What notify knows of messages, contact points, PINs and replies: values in, values out."""

@@ -1,0 +1,89 @@
+"""What notify holds of one case, whole, and small changes to it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+from uuid import UUID
+
+from services.notify.domain.intents import Intent
+from services.notify.domain.matters import Matter, Reply, Word
+from shared.events.envelope import Fact
+from shared.types import AgencyId, CaseId, PersonId, Urgency
+
+Ending = Literal["withdrawn", "closed"]
+
+
+@dataclass(frozen=True)
+class CaseState:
+    """All of one case. `fresh` marks an anchor that was made just now, for a case that nobody here knew.
+
+    `lines` are the neutral words after an end; they belong to no case any more, so that its purge leaves them alone.
+    """
+
+    case_id: CaseId
+    agency_id: AgencyId
+    matters: Mapping[UUID, Matter] = field(default_factory=dict)
+    intents: Mapping[UUID, Intent] = field(default_factory=dict)
+    replies: Mapping[UUID, Reply] = field(default_factory=dict)
+    lines: tuple[Intent, ...] = ()
+    ending: Ending | None = None
+    fresh: bool = False
+
+    @property
+    def is_emergency(self) -> bool:
+        """Whatever is sent about it goes over the crisis lane."""
+        return any(matter.urgency == Urgency.EMERGENCY for matter in self.matters.values())
+
+    def with_matter(self, matter: Matter) -> CaseState:
+        """The same with this matter in it."""
+        return replace(self, matters={**self.matters, matter.matter_id: matter})
+
+    def with_intent(self, intent: Intent) -> CaseState:
+        """The same with this intent in it; the very same when nothing of it has changed."""
+        if self.intents.get(intent.intent_id) is intent:
+            return self
+        return replace(self, intents={**self.intents, intent.intent_id: intent})
+
+    def with_outcome(self, reply: UUID, outcome: str) -> CaseState:
+        """What came of a reply. The first word on it stands; of an unknown reply nothing is kept."""
+        known = self.replies.get(reply)
+        if known is None or known.outcome is not None:
+            return self
+        return replace(self, replies={**self.replies, reply: replace(known, outcome=outcome)})
+
+    def cancelling(self, which: Collection[UUID]) -> CaseState:
+        """Planned ones of these intents will not be sent. One being sent goes on: its outcome is recorded."""
+        stopped = {
+            key: replace(intent, state="cancelled")
+            for key, intent in self.intents.items()
+            if key in which and intent.state == "planned"
+        }
+        return replace(self, intents={**self.intents, **stopped}) if stopped else self
+
+    def has_told(self, matter: Matter) -> bool:
+        """Its person has heard of this matter, or may have; of an assignment through the offer before it."""
+        about = {m.matter_id for m in self.matters.values() if m.person == matter.person and m.state == "accepted"}
+        about.add(matter.matter_id)
+        return any(intent.mailed and intent.subject in about for intent in self.intents.values())
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Somebody has pressed a button. Nothing happens when it does not count any more."""
+
+    reply_id: UUID
+    person: PersonId
+    subject: UUID
+    verb: Word
+
+
+@dataclass(frozen=True)
+class Step:
+    """What an input comes to: the state after it, facts to emit, and intents whose sending is due at once."""
+
+    state: CaseState
+    facts: tuple[Fact, ...] = ()
+    sends: tuple[Intent, ...] = ()
+    ending: Ending | None = None

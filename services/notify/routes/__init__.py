@@ -1,0 +1,20 @@
+"""notify's pages: neutral, for a phone, without JavaScript. Opening one does nothing and shows nothing about a case."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from services.notify.routes import links, verify
+from services.notify.routes.look import Look
+
+
+def router(look: Look) -> APIRouter:
+    """Every page."""
+    routes = APIRouter(include_in_schema=False)
+    look.add_style(routes)
+    verify.add(routes, look)
+    links.add(routes, look)
+    return routes
+
+
+__all__ = ["Look", "router"]

@@ -1,0 +1,35 @@
+"""The few values that notify needs, besides those of every service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from shared.settings import Settings
+
+
+class NotifySettings(Settings):
+    """Read once from `PEERLINE_*`. Nothing that a recipient can see has a default with the product's name."""
+
+    http_port: int = 18081
+    keyring: Path
+    """The key-encryption keys and the root of keyed hashes (`shared.vault.read_keyring`)."""
+    smtp_host: str = "127.0.0.1"
+    smtp_port: int = Field(default=11025, ge=1, le=65535)
+    smtp_security: Literal["none", "starttls", "tls"] = "none"
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_timeout_s: float = Field(default=10.0, gt=0, le=20)
+    """For one whole mail. With the time to record its outcome it has to fit into a timer's lease."""
+    smtp_at_once: int = Field(default=16, ge=1, le=200)
+    mail_sender: str = Field(default="messages@localhost", pattern=r"^[^@\s<>]+@[^@\s<>]+$")
+    public_url: str = Field(default="http://127.0.0.1:18081", pattern=r"^https?://[^\s/]+(/[^\s]*)?[^/\s]$")
+    """What links in mails begin with, as seen from a phone."""
+    page_title: str = "Message"
+
+    @property
+    def https(self) -> bool:
+        """Pages are reached over TLS: cookies are Secure then."""
+        return self.public_url.startswith("https://")
