@@ -105,6 +105,7 @@ async def purge(tx: Transaction, cases: Collection[CaseId]) -> None:
     ids = list(cases)
     keys = [str(case).encode() for case in ids]
     await tx.connection.execute("DELETE FROM parked WHERE key = ANY ($1::bytea[])", keys)
-    await tx.connection.execute("DELETE FROM timers WHERE key = ANY ($1::uuid[])", ids)
+    purged = await tx.connection.fetch("DELETE FROM timers WHERE key = ANY ($1::uuid[]) RETURNING timer_id, fence", ids)
+    tx.purged_timers.update((row["timer_id"], row["fence"]) for row in purged)
     await tx.connection.execute("DELETE FROM doors WHERE key = ANY ($1::uuid[])", ids)
     await tx.connection.execute("DELETE FROM cases WHERE case_id = ANY ($1::uuid[])", ids)

@@ -78,6 +78,8 @@ class Transaction:
     agencies: frozenset[AgencyId]
     traces: dict[UUID, str] = field(default_factory=dict)
     wakes: set[str] = field(default_factory=set)
+    purged_timers: set[tuple[UUID, int]] = field(default_factory=set)
+    """Timers (id, fence) that this transaction has purged with their case: the one that runs it may be among them."""
     _now: datetime | None = None
 
     async def now(self) -> datetime:

@@ -136,9 +136,13 @@ DELETE FROM timers t USING unnest($1::uuid[], $2::bigint[]) u(timer_id, fence)
 
 
 async def finish(tx: Transaction, fired: Sequence[Fired]) -> None:
-    """The last statement of a timer's work. Raises `LostClaim` when somebody else has leased one of them meanwhile."""
-    status = await tx.connection.execute(_FINISH, [f.timer_id for f in fired], [f.fence for f in fired])
-    if status != f"DELETE {len(fired)}":
+    """The last statement of a timer's work. Raises `LostClaim` when somebody else has leased one of them meanwhile.
+
+    A timer whose work has purged its own case is gone with it, and that is as good.
+    """
+    left = [timer for timer in fired if (timer.timer_id, timer.fence) not in tx.purged_timers]
+    status = await tx.connection.execute(_FINISH, [f.timer_id for f in left], [f.fence for f in left])
+    if status != f"DELETE {len(left)}":
         raise LostClaim
 
 

@@ -17,7 +17,6 @@ from datetime import datetime, timedelta
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 from pydantic import SecretStr, ValidationError
@@ -25,6 +24,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from rich.console import Console
 from rich.table import Table
 
+from deploy.traces import search_link
+from shared import clock
 from shared.db import Connection, Login, connect
 from shared.migrate import OPERATOR
 
@@ -65,7 +66,7 @@ def trace_search(base: str, case: object) -> str:
     """The search of a Zipkin at `base` for every trace of a case; "" without one."""
     if not base:
         return ""
-    return f"{base.rstrip('/')}/zipkin/?annotationQuery={quote(f'peerline.case={case}', safe='')}&lookback=7d&limit=100"
+    return search_link(base, str(case), clock.now())
 
 
 _OPEN = """

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
-from urllib.parse import quote
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from rich.table import Table
@@ -137,6 +136,11 @@ def table(seen: Sequence[Seen]) -> Table:
     return shown
 
 
+def plain(seen: Sequence[Seen]) -> str:
+    """The timeline for a file or a pipe: a line per event, never broken."""
+    return "\n".join(f"{line.after.total_seconds():6.2f} s  {line.service:8}  {line.text}" for line in lines(seen))
+
+
 def spoken(span: timedelta) -> str:
     """A time span in the unit people would use."""
     seconds = max(0, round(span.total_seconds()))
@@ -238,8 +242,3 @@ def _of_assignment(fact: Fact, who: Callable[[PersonId], str], now: datetime) ->
             return f"the support by peer {who(fact.person)} has ended: {fact.how.replace('_', ' ')}"
         case _:
             return ""
-
-
-def trace_search(zipkin: str, case: CaseId) -> str:
-    """The address of Zipkin's search for every trace of a case."""
-    return f"{zipkin}/zipkin/?annotationQuery={quote(f'peerline.case={case}', safe='')}&lookback=1d&limit=100"

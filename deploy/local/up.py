@@ -21,6 +21,7 @@ from deploy.local.errors import LocalError
 from deploy.local.ports import ports_from_environment
 from deploy.local.region import LocalRegion, prepare, programs, secrets_in, write_private
 from deploy.local.settings import LocalSettings, checkout
+from deploy.traces import search_link
 from shared import clock
 
 
@@ -121,11 +122,13 @@ async def _first_case(region: LocalRegion, people: Demo, narrator: Narrator, *, 
     except (NoForm, TimeoutError, OSError) as error:
         raise DemoError("the walk", f"with {type(error).__name__}") from None
     narrator.heading("The same case as a timeline, from the events of this run")
-    narrator.console.print(timeline.table(seen))
+    if narrator.console.is_terminal:
+        narrator.console.print(timeline.table(seen))
+    else:
+        narrator.console.print(timeline.plain(seen), markup=False, highlight=False, soft_wrap=True)
     if region.endpoints.zipkin_url:
-        narrator.console.print(
-            f"\nits traces: {timeline.trace_search(region.endpoints.zipkin_url, case)}", soft_wrap=True
-        )
+        search = search_link(region.endpoints.zipkin_url, case, clock.now())
+        narrator.console.print(f"\nits traces: {search}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _addresses(region: LocalRegion, people: Demo, narrator: Narrator) -> None:

@@ -44,11 +44,16 @@ class Requester:
 
     async def status(self) -> dict[str, Any]:
         """The case as its requester sees it."""
-        answer = await Browser().api("GET", f"{self.intake}/v1/case", bearer=self.code)
+        answer = await self.act("GET")
         if answer.status != OK:
             raise DemoError.of("GET /v1/case", answer)
         found: dict[str, Any] = answer.json()
         return found
+
+    async def act(self, method: str, path: str = "", document: object = None) -> Answer:
+        """Do something at `/v1/case`, with this code; a POST once, however often it is sent."""
+        once = {"Idempotency_Key": secrets.token_urlsafe(16)} if method == "POST" else {}
+        return await Browser().api(method, f"{self.intake}/v1/case{path}", document, bearer=self.code, **once)
 
     async def until(self, *states: str) -> str:
         """Wait until the status is one of these; returns it. Raises `DemoError`."""
@@ -67,12 +72,13 @@ async def ask(intake: str, **changes: object) -> Requester:
     """Send a request as a device does: read the notice, make a code, send its hash. Raises `DemoError`."""
     browser = Browser()
     body = {**REQUEST, **changes}
-    shown = await browser.api("GET", f"{intake}/v1/agencies/{SLUG}/notice?relation={body['relation']}&language=en")
-    if shown.status != OK:
-        raise DemoError.of("GET notice", shown)
+    if "notice" not in changes:
+        shown = await browser.api("GET", f"{intake}/v1/agencies/{SLUG}/notice?relation={body['relation']}&language=en")
+        if shown.status != OK:
+            raise DemoError.of("GET notice", shown)
+        body["notice"] = {"version": shown.json()["version"]}
     code = secrets.token_urlsafe(32)
     body["code_hash"] = base64.urlsafe_b64encode(hashlib.sha256(code.encode()).digest()).rstrip(b"=").decode()
-    body["notice"] = {"version": shown.json()["version"]}
     answer = await browser.api("POST", f"{intake}/v1/agencies/{SLUG}/requests", body)
     if answer.status != CREATED:
         raise DemoError.of("POST requests", answer)
@@ -90,13 +96,26 @@ async def opened(link: str, pin: str) -> tuple[Browser, Answer]:
     return browser, inside
 
 
+async def opened_anyway(link: str, pin: str) -> Answer:
+    """The same, whatever is answered."""
+    browser = Browser()
+    page = await browser.get(link)
+    return await browser.submit(page.form(has="pin"), {"pin": pin})
+
+
 async def press(browser: Browser, page: Answer, verb: str) -> Answer:
-    """Press a button of a page, and once more where the page asks whether one is sure. Raises `DemoError`."""
+    """Press a button of a page, as `pressed` does. Raises `DemoError` when it did not work."""
+    answer = await pressed(browser, page, verb)
+    if answer.status != OK:
+        raise DemoError.of(f"the button {verb}", answer)
+    return answer
+
+
+async def pressed(browser: Browser, page: Answer, verb: str) -> Answer:
+    """Press a button of a page, and once more where the page asks whether one is sure; whatever is answered."""
     answer = await browser.submit(page.form(button=verb), button=verb)
     if any("sure" in form.names for form in answer.forms):
         answer = await browser.submit(answer.form(has="sure"), {"sure": "yes"})
-    if answer.status != OK:
-        raise DemoError.of(f"the button {verb}", answer)
     return answer
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 from fastapi import FastAPI
@@ -19,7 +18,7 @@ from shared.events import MatchingFact, NotifyFact, ReferralFact
 from shared.events.envelope import MATCHING, NOTIFY, NOTIFY_CRISIS, REFERRAL_CRISIS
 from shared.http import foundation, health
 from shared.http.health import Readiness
-from shared.process import opened
+from shared.process import launch, opened
 from shared.types import Lane
 
 
@@ -82,4 +81,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    launch(main())

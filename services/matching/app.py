@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from fastapi import FastAPI
 
 from services.matching import actions, subscribers
@@ -12,7 +10,7 @@ from shared import timers
 from shared.events import IntakeFact, NotifyFact
 from shared.events.envelope import DIRECTORY, INTAKE, INTAKE_CRISIS, NOTIFY
 from shared.http import foundation, health
-from shared.process import Process, opened
+from shared.process import Process, launch, opened
 from shared.types import Lane
 
 
@@ -37,4 +35,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    launch(main())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.intake.actions import cases
@@ -111,7 +111,7 @@ async def _people(
     cards = await _cards(tx, keyring, door, {one for one in (peer, acknowledged) if one is not None})
     who = cards.get(peer) if peer else None
     if who is not None and isinstance(kept.case.stage, Accepted):
-        who = PersonCard(who.name, "", "", who.language, who.attributes)
+        who = replace(who, shows="", hours="")
     return who, cards.get(acknowledged) if acknowledged else None
 
 
@@ -135,7 +135,10 @@ async def peers(tx: Transaction, keyring: Keyring, door: Door) -> list[Peer]:
         return []
     listed = kept.case.shortlist
     cards = await _cards(tx, keyring, door, [one.person for one in listed])
-    return [Peer(one.person, one.available, cards[one.person]) for one in listed if one.person in cards]
+    # Numbers are shown when somebody has accepted, not to choose by.
+    return [
+        Peer(one.person, one.available, replace(cards[one.person], shows="")) for one in listed if one.person in cards
+    ]
 
 
 async def act(tx: Transaction, door: Door, what: Act, *, keyed: Keyed | None = None) -> None:

@@ -159,7 +159,7 @@ class Shelves:
     def _ranked(self, place: int, shelf: _Shelf) -> Ranked:
         carried, asked = self._level_of[place]
         factors = {"available": 1.0 if shelf.available else 0.0, **self._shares[place]}
-        return Ranked(self._peers[place], shelf.available, factors | {"load": -float(carried), "asked": -float(asked)})
+        return Ranked(self._peers[place], shelf.available, factors | {"load": float(-carried), "asked": float(-asked)})
 
 
 def rank(

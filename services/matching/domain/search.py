@@ -8,7 +8,7 @@ first. Somebody who was silent, or said "not now", may be asked again after the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
@@ -54,7 +54,8 @@ def pause(ask: Ask) -> timedelta:
 
 def begun(case: Case, world: World, effects: Effects) -> Open:
     """A new round: nobody has this case now."""
-    return looked(replace(case, since=world.now), world, effects, fresh=True)
+    case = case if case.since == world.now else replace(case, since=world.now)
+    return looked(case, world, effects, fresh=True)
 
 
 def looked(
@@ -69,17 +70,29 @@ def looked(
         return _listed(case, world, effects, beside)
     # A search is told before its offers, although they say until when.
     first = len(effects.facts) if fresh else None
-    opening = _worth_waiting_for(case, world, beside)
-    if opening is None:
-        case = _offered(case, world, effects, beside)
-    elif not case.pending:
-        case = replace(case, turn=case.turn + 1, hungry=True)
+    missing = _missing(case, beside)
+    asked = list(islice(_best(case, world, beside), missing)) if missing else []
+    opening = _worth_waiting_for(case, asked, world, beside)
+    case = _offered(case, [] if opening else asked, missing, world, effects)
+    if case.pending:
+        return _on_the_way(case, _first_answer(case), effects, beside, first)
+    if opening:
+        case = replace(case, turn=case.turn + 1)
         effects.alarm_look(case, opening, crisis=False)
         return _on_the_way(case, opening, effects, beside, first)
-    if case.pending:
-        until = min(offer.expires for offer in case.pending) + EXPIRY_GRACE
-        return _on_the_way(case, until, effects, beside, first)
     return _nobody(case, world, effects, beside)
+
+
+def _missing(case: Case, beside: Assignment | None) -> int:
+    """How many more offers the policy wants out now; one beside a late assignment."""
+    crisis = is_crisis(case.ask)
+    wanted = 1 if beside else case.ask.policy.offers_out
+    return max(wanted - sum(offer.crisis == crisis for offer in case.pending), 0)
+
+
+def _first_answer(case: Case) -> datetime:
+    """When the first of the pending offers is acted on if nobody answers."""
+    return min(offer.expires for offer in case.pending) + EXPIRY_GRACE
 
 
 def _on_the_way(
@@ -104,24 +117,16 @@ def _best(case: Case, world: World, beside: Assignment | None) -> Iterator[Ranke
     return shelves.best(case.case_id, _without(case, world, beside))
 
 
-def _worth_waiting_for(case: Case, world: World, beside: Assignment | None) -> datetime | None:
+def _worth_waiting_for(case: Case, asked: Sequence[Ranked], world: World, beside: Assignment | None) -> datetime | None:
     """When the first hours begin, if everybody suitable is off hours now and the request can wait for that."""
-    if case.ask.urgency not in PATIENT:
+    if not asked or asked[0].available or case.ask.urgency not in PATIENT:
         return None
-    first = next(_best(case, world, beside), None)
-    if first is None or first.available:
-        return None
-    everybody = (one.peer for one in _best(case, world, beside))
-    opening = world.calendar.next_there(everybody)
+    opening = world.calendar.next_there(one.peer for one in _best(case, world, beside))
     return opening if opening is not None and opening <= case.since + patience(case.ask) else None
 
 
-def _offered(case: Case, world: World, effects: Effects, beside: Assignment | None) -> Case:
-    """Ask until as many offers are out as the policy wants; one beside a late assignment."""
-    crisis = is_crisis(case.ask)
-    wanted = 1 if beside else case.ask.policy.offers_out
-    missing = wanted - sum(offer.crisis == crisis for offer in case.pending)
-    asked = list(islice(_best(case, world, beside), missing)) if missing > 0 else []
+def _offered(case: Case, asked: Sequence[Ranked], missing: int, world: World, effects: Effects) -> Case:
+    """Ask these; of a patient request only those who are there, if anybody is."""
     if asked and asked[0].available and case.ask.urgency in PATIENT:
         asked = list(takewhile(lambda one: one.available, asked))
     offers = tuple(made(case, one, world, effects) for one in asked)
@@ -154,8 +159,7 @@ def made(case: Case, one: Ranked, world: World, effects: Effects) -> Offer:
 def _listed(case: Case, world: World, effects: Effects, beside: Assignment | None) -> Open:
     """The requester chooses: a shortlist, and nobody is asked. While an offer to the chosen one is out: nothing."""
     if case.pending:
-        until = min(offer.expires for offer in case.pending) + EXPIRY_GRACE
-        return _on_the_way(case, until, effects, beside)
+        return _on_the_way(case, _first_answer(case), effects, beside)
     listed = tuple(
         Candidate(person=one.peer.person, available=one.available, factors=one.factors)
         for one in islice(_best(case, world, beside), LONGEST_SHORTLIST)

@@ -253,7 +253,7 @@ async def purge(tx: Transaction, cases: Collection[CaseId]) -> None:
         await tx.connection.execute(_PURGE, list(cases))
 
 
-_HUNGRY = """
+HUNGRY = """
 SELECT case_id, agency_id FROM searches
  WHERE hungry AND agency_id = ANY ($1::uuid[]) ORDER BY until LIMIT $2
 """
@@ -261,5 +261,5 @@ SELECT case_id, agency_id FROM searches
 
 async def hungry(tx: Transaction, agencies: Collection[AgencyId], limit: int) -> dict[CaseId, AgencyId]:
     """Searches of these agencies that would take more people than they found, the first due first. Locks nothing."""
-    rows = await tx.connection.fetch(_HUNGRY, list(agencies), limit)
+    rows = await tx.connection.fetch(HUNGRY, list(agencies), limit)
     return {CaseId(row["case_id"]): AgencyId(row["agency_id"]) for row in rows}

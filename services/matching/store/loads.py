@@ -25,7 +25,7 @@ class People:
     loads: Mapping[PersonId, Load]
 
 
-_PEOPLE = """
+PEOPLE = """
 SELECT p.agency_id, p.person_id, p.role, p.attributes, p.offers, p.designated_from, p.designated_to, p.trained_until,
        p.hours, p.time_zone, p.language, l.open, l.crisis,
        l.asked >> greatest(least($2 - l.season, 31), 0) AS asked, l.rest_until
@@ -42,7 +42,7 @@ def season_of(now: datetime) -> int:
 
 async def people(tx: Transaction, agencies: Collection[AgencyId], now: datetime) -> People:
     """Active and verified peers and coordinators of these agencies, with their loads: once per batch, not per case."""
-    rows = await tx.connection.fetch(_PEOPLE, list(agencies), season_of(now))
+    rows = await tx.connection.fetch(PEOPLE, list(agencies), season_of(now))
     found: dict[AgencyId, list[Peer]] = defaultdict(list)
     loads: dict[PersonId, Load] = {}
     for row in rows:

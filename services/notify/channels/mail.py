@@ -140,7 +140,8 @@ class Mail:
         mail["Subject"] = message.subject
         mail["Date"] = format_datetime(clock.now())
         mail["Message-ID"] = f"<{clock.random_id().hex}@{self._server.domain}>"
-        mail.set_content(message.body)
+        # As it is: quoted-printable would break a long link over two lines of the source.
+        mail.set_content(message.body, cte="7bit" if message.body.isascii() else "quoted-printable")
         return mail.as_bytes()
 
 
