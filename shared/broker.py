@@ -208,7 +208,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
         consumer = self._consumer
         if not due or consumer is None:
             return
-        faults.reached("before-offset", next(iter(due)).topic.removeprefix(self._settings.topic_prefix))
+        faults.reached("before-offset", *{place.topic.removeprefix(self._settings.topic_prefix) for place in due})
         try:
             await consumer.commit(due)
         except KafkaError as error:

@@ -77,7 +77,7 @@ class Delivery:
 
     async def take(self, raws: Sequence[Raw]) -> Positions:
         """Bring records to their effect, or park them; returns the next offset of each (topic, partition)."""
-        faults.reached("after-consume", raws[0].topic if raws else "")
+        faults.reached("after-consume", *{raw.topic for raw in raws})
         positions: dict[tuple[str, int], int] = {}
         for raw in raws:
             positions[raw.topic, raw.part] = raw.pos + 1
@@ -125,7 +125,7 @@ class Delivery:
             parked += await self._apply(tx, passing)
             await parking.park(tx, parked, self._fingerprint_key)
             await inbox.save_positions(tx, positions)
-        faults.reached("after-commit", raws[0].topic)
+        faults.reached("after-commit", *{raw.topic for raw in raws})
 
     async def _apply(self, tx: Transaction, arrivals: Sequence[_Arrival]) -> list[Ticket]:
         """Claim, drop what was seen or is buried, and absorb the rest. Returns tickets for forged repeats."""

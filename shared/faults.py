@@ -14,6 +14,9 @@ from typing import Literal, get_args
 
 from shared import clock
 
+ORDER = "@"
+"""PEERLINE_FAULT=@/a/file: the fault is whatever that file says once it is there, so that it can be armed later."""
+
 Point = Literal[
     "after-consume",
     "after-commit",
@@ -46,6 +49,8 @@ class _Armed:
 
 class _State:
     armed: _Armed | None = None
+    order: Path | None = None
+    marker: Path | None = None
 
 
 def _parsed(value: str, marker: Path | None) -> _Armed:
@@ -63,23 +68,34 @@ def arm_from(settings_value: str, production: bool, *, marker: Path | None = Non
     `marker` is where the process says that it died on purpose; PEERLINE_FAULT_MARKER when None.
     Raises `FaultInProduction`, `UnknownFault`.
     """
-    _State.armed = None
+    _State.armed = _State.order = None
     if not settings_value:
         return
     if production:
         raise FaultInProduction
     named = os.environ.get("PEERLINE_FAULT_MARKER")
-    _State.armed = _parsed(settings_value, marker or (Path(named) if named else None))
+    _State.marker = marker or (Path(named) if named else None)
+    if settings_value.startswith(ORDER):
+        _State.order = Path(settings_value.removeprefix(ORDER))
+    else:
+        _State.armed = _parsed(settings_value, _State.marker)
 
 
-def reached(point: Point, detail: str = "") -> None:
-    """The process has come to `point`, with this topic or kind. Does nothing unless exactly this is armed."""
+def reached(point: Point, *details: str) -> None:
+    """The process has come to `point`, with these topics or kinds. Does nothing unless exactly this is armed."""
+    if _State.order is not None:
+        _follow(_State.order)
     if _State.armed is not None:
-        _perhaps_die(_State.armed, point, detail)
+        _perhaps_die(_State.armed, point, details)
 
 
-def _perhaps_die(armed: _Armed, point: Point, detail: str) -> None:
-    if point != armed.point or armed.detail not in {"", detail}:
+def _follow(order: Path) -> None:
+    if order.is_file():
+        _State.armed, _State.order = _parsed(order.read_text().strip(), _State.marker), None
+
+
+def _perhaps_die(armed: _Armed, point: Point, details: tuple[str, ...]) -> None:
+    if point != armed.point or (armed.detail and armed.detail not in details):
         return
     armed.left -= 1
     if armed.left > 0:

@@ -98,11 +98,12 @@ class Relay:
         rows = await connection.fetch(_NEXT, self._lane.value, sorted(self._shards), BATCH)
         if not rows:
             return False
-        faults.reached("before-publish", rows[0]["topic"])
+        topics = {row["topic"] for row in rows}
+        faults.reached("before-publish", *topics)
         # Kafka may take longer than the server keeps a silent session: the session stays awake beside it.
         async with _Awake(connection):
             acked = await self._publish(rows)
-        faults.reached("after-publish", rows[0]["topic"])
+        faults.reached("after-publish", *topics)
         if acked:
             await connection.execute("DELETE FROM outbox WHERE id = ANY ($1::bigint[])", acked)
         self.stuck = len(acked) < len(rows)

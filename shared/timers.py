@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from shared import clock, telemetry
+from shared import clock, faults, telemetry
 from shared.db import CONTENDED, UNAVAILABLE, Database, Transaction, timers_wake
 from shared.errors import LostClaim, places_of
 from shared.types import AgencyId, Lane
@@ -223,7 +223,10 @@ class TimerLoop:
         try:
             fired = await claim(self._db, self._lane, self._batch)
             if fired:
+                kinds = {timer.kind for timer in fired}
+                faults.reached("after-consume", *kinds)
                 await self._action(fired)
+                faults.reached("after-commit", *kinds)
         except UNAVAILABLE as error:
             log.warning("timers of lane %s wait for the database: %s", self._lane.name, type(error).__name__)
             await asyncio.sleep(SWEEP_S)

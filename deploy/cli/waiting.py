@@ -25,7 +25,6 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.traces import search_link
-from shared import clock
 from shared.db import Connection, Login, connect
 from shared.migrate import OPERATOR
 
@@ -60,13 +59,6 @@ class Waiting:
     overdue: bool
     case: str
     traces: str
-
-
-def trace_search(base: str, case: object) -> str:
-    """The search of a Zipkin at `base` for every trace of a case; "" without one."""
-    if not base:
-        return ""
-    return search_link(base, str(case), clock.now())
 
 
 _OPEN = """
@@ -105,7 +97,7 @@ async def _waiting(connection: Connection, traces_url: str) -> list[Waiting]:
             due=rounded(row["due_at"]).isoformat(),
             overdue=row["due_at"] <= row["now"],
             case=str(row["id"]),
-            traces=trace_search(traces_url, row["id"]),
+            traces=search_link(traces_url, str(row["id"]), row["now"]) if traces_url else "",
         )
         for row in await connection.fetch(_OPEN)
     ]

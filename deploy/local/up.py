@@ -13,6 +13,7 @@ from typing import Self
 
 from rich.console import Console
 
+from deploy.cli import waiting
 from deploy.local import demo, preflight, timeline, walk
 from deploy.local.browser import NoForm
 from deploy.local.demo import Demo, DemoError
@@ -104,7 +105,7 @@ async def _region(engines: Engines, settings: LocalSettings, narrator: Narrator)
     applied = await prepare(region)
     narrator.say(f"database and topics are ready ({len(applied) or 'no'} migrations applied)")
     environment = region.operator_environment()
-    write_private(state / "operator.env", "".join(f"{name}={value}\n" for name, value in environment.items()))
+    write_private(_operator_file(state), "".join(f"{name}={value}\n" for name, value in environment.items()))
     narrator.step("starting intake, matching, referral and notify")
     await engines.supervisor.start(*programs(region))
     for program in programs(region):
@@ -140,11 +141,21 @@ def _addresses(region: LocalRegion, people: Demo, narrator: Narrator) -> None:
         ("traces", f"{zipkin}/zipkin/   (search by tag: peerline.case=<case id>)" if zipkin else "off"),
         ("API and its docs", f"{region.url('intake')}/docs"),
         ("agency's key", f"in {_short(demo.key_file(region.state))}"),
-        ("who is waiting", "`.venv/bin/peerline waiting` in another terminal"),
+        ("who is waiting", f"`{_waiting(region)}` in another terminal"),
         ("logs", _short(region.state / "log")),
     ]
     for name, value in rows:
         narrator.console.print(f"  {name:20} {value}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _waiting(region: LocalRegion) -> str:
+    """The command that lists what is open in this region."""
+    kept = _operator_file(region.state)
+    return ("" if kept == waiting.LOCAL else f"PEERLINE_OPERATOR_ENV={_short(kept)} ") + ".venv/bin/peerline waiting"
+
+
+def _operator_file(state: Path) -> Path:
+    return state / waiting.LOCAL.name
 
 
 def _short(path: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -14,7 +13,8 @@ import aiohttp
 
 from deploy.local.engines import Endpoints
 from deploy.local.ports import Ports, free_ports
-from shared.migrate import OPERATOR, SERVICES, app_of, loop_of
+from deploy.local.region import LocalRegion, Secrets, keyring_in
+from shared.migrate import OPERATOR, SERVICES
 from shared.vault import make_keyring
 from tests.harness.databases import Sql, TestDatabase
 from tests.harness.mails import Mail, Mailbox
@@ -34,9 +34,9 @@ class Region:
         self.ports: Ports = free_ports()
         self.mailbox = Mailbox(self.endpoints.mailbox_url, http)
         self.services: dict[tuple[str, str], Service] = {}
-        self.keyring = folder / "keyring.json"
+        self.keyring = keyring_in(folder)
         make_keyring(self.keyring)
-        self.fingerprint_key = base64.b64encode(secrets.token_bytes(32)).decode()
+        self.fingerprint_key = secrets.token_hex(32)
         self.fault_marker = folder / "fault"
         self._sql: Sql | None = None
 
@@ -44,38 +44,29 @@ class Region:
     def endpoints(self) -> Endpoints:
         return self.database.cluster.endpoints
 
+    @property
+    def local(self) -> LocalRegion:
+        """The same region as `make up` knows it: its tools work on this one too."""
+        return LocalRegion(
+            state=self.folder,
+            endpoints=self.endpoints,
+            ports=self.ports,
+            secrets=Secrets(passwords=self.database.cluster.passwords, fingerprint_key=self.fingerprint_key),
+            database=self.database.name,
+            topic_prefix=self.topics.prefix,
+            environment="test",
+        )
+
     def url(self, service: str) -> str:
         """Where a service's first replica listens."""
-        return f"http://127.0.0.1:{self.ports.named()[service]}"
+        return self.local.url(service)
 
     def environment(self, service: str, *, replica: str = FIRST) -> dict[str, str]:
         """What a service's process finds in its environment."""
-        passwords = self.database.cluster.passwords
-        return {
-            "PEERLINE_ENVIRONMENT": "test",
-            "PEERLINE_KAFKA": self.endpoints.kafka,
-            "PEERLINE_TOPIC_PREFIX": self.topics.prefix,
-            "PEERLINE_REPLICA": replica,
-            "PEERLINE_DATABASE": self.database.name,
-            "PEERLINE_DATABASE_HOST": self.endpoints.postgres_host,
-            "PEERLINE_DATABASE_PORT": str(self.endpoints.postgres_port),
-            "PEERLINE_APP_PASSWORD": passwords[app_of(service)],
-            "PEERLINE_LOOP_PASSWORD": passwords[loop_of(service)],
-            "PEERLINE_FINGERPRINT_KEY": self.fingerprint_key,
+        return self.local.service_environment(service, replica=replica) | {
             "PEERLINE_SESSION_TIMEOUT_MS": str(SESSION_TIMEOUT_MS),
-            "PEERLINE_KEYRING": str(self.keyring),
-            "PEERLINE_PUBLIC_URL": self.url("notify" if service == "notify" else "intake"),
-            "PEERLINE_SMTP_HOST": self.endpoints.smtp_host,
-            "PEERLINE_SMTP_PORT": str(self.endpoints.smtp_port),
-        } | (
-            {
-                "OTEL_TRACES_EXPORTER": "zipkin",
-                "OTEL_EXPORTER_ZIPKIN_ENDPOINT": f"{self.endpoints.zipkin_url}/api/v2/spans",
-                "OTEL_BSP_SCHEDULE_DELAY": "200",
-            }
-            if self.endpoints.zipkin_url
-            else {}
-        )
+            "OTEL_BSP_SCHEDULE_DELAY": "200",
+        }
 
     async def start(
         self,

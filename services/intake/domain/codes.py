@@ -1,6 +1,7 @@
 """The case code, which its owner alone has, and the short reference that two people can say to each other. Pure.
 
-Only the hash of a code travels to the API; the code itself comes back as the bearer of the case.
+Only the hash of a code travels to the API; the code itself comes back as the bearer of the case. A device makes its
+own (base64url); one that a person has to write down is made in the signs of Crockford's base 32.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import re
 
 CODE_BYTES = 16
-"""Random bytes of a code made for a page: 128 bits, 22 characters."""
+"""Random bytes of a code made for a page: 128 bits."""
 
 _CODE = re.compile(r"[A-Za-z0-9_-]{22,128}")
 _HASH = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -18,12 +19,17 @@ _HASH = re.compile(r"[A-Za-z0-9_-]{43}")
 _LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 REFERENCE_BYTES = 8
 
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_MISREAD = str.maketrans("ILO", "110")
+_SIGNS = 26
+
 
 def code_from(random: bytes) -> str:
-    """A code of `CODE_BYTES` or more random bytes, in base64url without padding."""
-    if len(random) < CODE_BYTES:
-        raise ValueError("a code has 128 bits or more")
-    return base64.urlsafe_b64encode(random).rstrip(b"=").decode()
+    """A code of `CODE_BYTES` random bytes that can be written down and typed: 26 signs of Crockford's base 32."""
+    if len(random) != CODE_BYTES:
+        raise ValueError("a code that is made here has 128 bits")
+    number = int.from_bytes(random, "big")
+    return "".join(_CROCKFORD[number >> 5 * place & 31] for place in reversed(range(_SIGNS)))
 
 
 def looks_like_code(text: str) -> bool:
@@ -36,9 +42,13 @@ def hash_of(code: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(code.encode()).digest()).rstrip(b"=").decode()
 
 
-def tidy(text: str) -> str:
-    """A code as somebody typed it: blanks that were written for the eye are gone."""
-    return "".join(text.split())
+def readings(text: str) -> tuple[str, ...]:
+    """What somebody may have meant who typed this: as it stands without blanks, then as a code that was made here."""
+    plain = "".join(text.split())
+    meant = plain.replace("-", "").upper().translate(_MISREAD)
+    if len(meant) == _SIGNS and meant != plain and not set(meant) - set(_CROCKFORD):
+        return plain, meant
+    return (plain,)
 
 
 def spaced(code: str) -> str:

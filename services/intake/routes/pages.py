@@ -280,7 +280,8 @@ def _entering(routes: APIRouter, sheets: Sheets) -> None:
     @routes.post("/a/{slug}/case")
     async def enter(slug: str, request: Request) -> Response:
         await sheets.desk.agency(slug)
-        code = codes.tidy(one(await read_form(request), "code"))
+        typed = codes.readings(one(await read_form(request), "code"))
+        code = await _meant(sheets.desk, typed)
         try:
             await led_by(sheets.desk, request, code)
         except Refused as refused:
@@ -288,6 +289,14 @@ def _entering(routes: APIRouter, sheets: Sheets) -> None:
         response = RedirectResponse(f"/a/{slug}/case", HTTPStatus.SEE_OTHER)
         sheets.remember(response, slug, code)
         return response
+
+
+async def _meant(desk: Desk, typed: Sequence[str]) -> str:
+    """Which reading of what was typed leads somewhere; the plain one when none does."""
+    first, *others = typed
+    if others and await requester.door_of(desk.db, desk.keyring, first) is None:
+        return others[0]
+    return first
 
 
 def _enter_again(sheets: Sheets, request: Request, refused: Refused) -> Response:

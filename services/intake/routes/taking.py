@@ -11,6 +11,7 @@ from services.intake.actions.requests import Receipt, Submission, region_too, su
 from services.intake.domain.request import Request
 from services.intake.routes.desk import Desk, source_of
 from services.intake.store.takers import load_agencies
+from shared import faults
 from shared.db import CONTENDED
 from shared.http.idempotency import digest
 from shared.http.tracing import work_of
@@ -73,4 +74,6 @@ class Taking:
                 )
                 for one in arrived
             ]
-            return await submit(tx, desk.keyring, desk.notices, submissions)
+            receipts = await submit(tx, desk.keyring, desk.notices, submissions)
+        faults.reached("after-commit", "request")
+        return receipts

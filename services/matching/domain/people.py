@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shared.hours import BadHours, Hours, is_open, parse_hours
 from shared.types import PersonId, Role
@@ -51,6 +51,15 @@ def pattern(text: str) -> Hours:
         return Hours()
 
 
+@lru_cache(maxsize=1024)
+def zone_named(name: str) -> str:
+    """An IANA zone that can be computed with; UTC for an unknown one, so that one bad row stops no agency's cases."""
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError):
+        return "UTC"
+
+
 class Calendar:
     """Days and hours at one moment, each worked out once per zone and pattern."""
 
@@ -64,7 +73,7 @@ class Calendar:
         """The date that a calendar on the wall shows in this zone."""
         day = self._days.get(zone)
         if day is None:
-            day = self._days[zone] = self.now.astimezone(ZoneInfo(zone)).date()
+            day = self._days[zone] = self.now.astimezone(ZoneInfo(zone_named(zone))).date()
         return day
 
     def there(self, peer: Peer) -> bool:
@@ -74,12 +83,12 @@ class Calendar:
         key = peer.hours, peer.time_zone
         answer = self._open.get(key)
         if answer is None:
-            answer = self._open[key] = is_open(pattern(peer.hours), self.now, peer.time_zone)
+            answer = self._open[key] = is_open(pattern(peer.hours), self.now, zone_named(peer.time_zone))
         return answer
 
     def next_there(self, peers: Iterable[Peer]) -> datetime | None:
         """When the first of these peers can be asked: now, later, or never (None) when there are none."""
-        patterns = {(peer.hours, peer.time_zone) for peer in peers}
+        patterns = {(peer.hours, zone_named(peer.time_zone)) for peer in peers}
         return min((next_opening(pattern(hours), self.now, zone) for hours, zone in patterns), default=None)
 
 

@@ -26,7 +26,7 @@ from services.notify.domain.matters import View, Word
 from services.notify.store import links, people
 from services.notify.store.people import Pin
 from services.notify.store.sending import Link
-from shared import audit, clock, doors, vault
+from shared import audit, clock, doors, faults, vault
 from shared.casework import Input, fold
 from shared.db import Database, Transaction
 from shared.doors import Door
@@ -194,7 +194,9 @@ class Desk:
             one = Input(link.agency_id, link.case_id, given, given.reply_id)
             states = await fold(tx, [one], Cases(await tx.now()))
             taken = given.reply_id in states[link.case_id].replies
-            return Answered(taken, await self._shown(tx, link, link.case_id, reveal=False))
+            shown = await self._shown(tx, link, link.case_id, reveal=False)
+        faults.reached("after-commit", "answer")
+        return Answered(taken, shown)
 
     async def verify(self, token: str, pin: str) -> str:
         """The owner of a contact point has opened its link: verified, used, wrong or gone.

@@ -144,7 +144,7 @@ async def _start_caseless(tx: Transaction, this: _Round, now: datetime) -> list[
 async def _written(
     tx: Transaction, this: _Round, sending: Mapping[UUID, Intent], office: Office, now: datetime
 ) -> list[Outgoing]:
-    await store.lose_attempts(tx, list(this.aims))
+    await store.lose_attempts(tx, [key for key in this.aims if this.fired[key].attempts > 1])
     await store.begin_attempts(
         tx,
         [Attempt(this.attempts[key], intent.agency_id, this.aims[key].case_id, key) for key, intent in sending.items()],

@@ -29,6 +29,9 @@ VERBS: Mapping[Kind, tuple[Word, ...]] = {
 CONFIRMED_FIRST: frozenset[Word] = frozenset({"close"})
 """Answers that end something for good: the page asks once more."""
 
+FORWARD: frozenset[Word] = frozenset({"accept", "contacted", "acknowledge", "contact_confirmed"})
+"""Answers that take things forward: their button is the one that stands out."""
+
 
 @dataclass(frozen=True)
 class Matter:

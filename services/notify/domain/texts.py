@@ -86,7 +86,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "gone": "This is no longer open. There is nothing to do. Thank you.",
         "again": "Please open the link in your message again.",
         "handled": "This has already been handled. Thank you.",
-        "ask": "Somebody is looking for someone to talk to. Can you be there?",
+        "ask": "Somebody needs a person to turn to. Can you be there?",
         "ask_assignment": "Thank you for being there.",
         "ask_page": "Somebody needs a person now. Can you take this?",
         "moment": "One moment …",
@@ -135,15 +135,16 @@ PAGES: Mapping[str, Mapping[str, str]] = {
 
 def mail(language: str, template: Template, link: str) -> tuple[str, str]:
     """Subject and body in this language, or in the fallback where it is not spoken yet."""
-    text = MAILS.get(_spoken(language), MAILS[FALLBACK])[template]
+    text = MAILS[shown_in(language)][template]
     return text.subject, text.body.replace("{link}", link)
 
 
 def page(language: str) -> Mapping[str, str]:
     """The texts of the pages in this language, or in the fallback."""
-    return PAGES.get(_spoken(language), PAGES[FALLBACK])
+    return PAGES[shown_in(language)]
 
 
-def _spoken(language: str) -> str:
-    """The primary subtag of a BCP 47 tag."""
-    return language.partition("-")[0].lower()
+def shown_in(language: str) -> str:
+    """The language in which somebody who wants this one (a BCP 47 tag) is told things."""
+    primary = language.partition("-")[0].lower()
+    return primary if primary in PAGES and primary in MAILS else FALLBACK

@@ -13,7 +13,7 @@ from services.notify.actions.desk import Answered, Denied, Shown
 from services.notify.actions.sending import PATHS
 from services.notify.domain import pins
 from services.notify.domain.intents import Purpose
-from services.notify.domain.matters import CONFIRMED_FIRST, KIND_OF, VERBS, Word
+from services.notify.domain.matters import CONFIRMED_FIRST, FORWARD, KIND_OF, VERBS, Word
 from services.notify.routes.look import Look, one, wanted_language
 from shared.http.forms import read_form
 from shared.http.tracing import work_of
@@ -67,7 +67,11 @@ class _Place:
             here=self.here,
             answer_nonce=self.look.nonce(session, ANSWER),
             pin_nonce=self.pin_nonce,
-            again=self.purpose == "case" and not (shown.reach or shown.they_call) and bool(shown.view.verbs),
+            forward=FORWARD,
+            # Not while the page asks again by itself: that would empty the field under the hand.
+            again=self.purpose == "case"
+            and not (shown.reach or shown.they_call or shown.view.waiting)
+            and bool(shown.view.verbs),
         )
 
     def word(self, given: str) -> Word | None:

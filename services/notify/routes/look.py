@@ -65,7 +65,7 @@ class Look:
         """A page in this language; with `refresh` it asks again by itself after two seconds."""
         content = self._templates.get_template(f"{template}.html").render(
             t=texts.page(language),
-            language=language or texts.FALLBACK,
+            language=texts.shown_in(language),
             title=self._dress.title,
             base=self._dress.base,
             refresh=refresh,

@@ -1,5 +1,6 @@
 """Weekly hours: how people write them, over midnight, and when clocks change."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -9,7 +10,6 @@ from hypothesis import strategies as st
 from shared.hours import BadHours, Hours, Span, is_open, parse_hours
 
 DENVER = "America/Denver"
-WEEKDAYS = (0, 1, 2, 3, 4)
 
 
 def at(text: str) -> datetime:
@@ -39,8 +39,10 @@ def test_what_people_write_is_read(text: str, canonical: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Mon", "Mon 8-18", "Funday 08:00-09:00", "Mon 25:00-26:00", "Mon 24:30-25:00", "Mon 08:00-08:00", ";", "x" * 501]
-    + ["Mon 08:00-09:60", "Mon-Tue-Wed 08:00-09:00", "Mon 24:00-06:00"],
+    [
+        *("Mon", "Mon 8-18", "Funday 08:00-09:00", "Mon 25:00-26:00", "Mon 24:30-25:00", "Mon 08:00-08:00", ";"),
+        *("x" * 501, "Mon 08:00-09:60", "Mon-Tue-Wed 08:00-09:00", "Mon 24:00-06:00"),
+    ],
 )
 def test_anything_else_is_refused_without_being_quoted(text: str) -> None:
     with pytest.raises(BadHours) as caught:
@@ -102,7 +104,6 @@ def test_every_pattern_reads_back_as_it_was_written(spans: list[Span]) -> None:
 
 @given(st.text(max_size=60))
 def test_no_text_does_anything_but_parse_or_be_refused(text: str) -> None:
-    try:
-        parse_hours(text)
-    except BadHours as error:
-        assert len(str(error)) < 40
+    with suppress(BadHours):
+        hours = parse_hours(text)
+        assert parse_hours(str(hours)) == hours
