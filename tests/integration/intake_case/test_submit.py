@@ -1,0 +1,209 @@
+"""A request is taken once, sealed, and told to the region."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from services.intake.actions.agencies import add_agency
+from services.intake.actions.requests import Submission, submit
+from services.intake.app import desk_of
+from services.intake.domain.request import Request
+from shared import vault
+from shared.events.intake import CrisisRaised, RequestSubmitted
+from shared.types import PersonId
+from tests.integration.intake_case.front import LINE, NOTICE, Front, hash_of, riverton
+
+BODY = {"relation": "officer", "urgency": "routine", "notice": NOTICE}
+REACH = {"channel": "call", "address": "(801) 555-0123", "safe_times": "after 18:00", "leave_message": True}
+
+
+def person(ref: str, role: str = "peer", **fields: Any) -> dict[str, Any]:
+    contact = {} if role == "member" else {"contact": f"{ref}@home.test"}
+    return {"person_ref": ref, "role": role, "name": f"Person {ref}"} | contact | fields
+
+
+async def test_a_request_is_told_to_the_region_in_the_same_breath(front: Front) -> None:
+    code = front.code()
+    answer = await front.ask(code)
+    (case,) = await front.cases()
+    (fact,) = await front.facts(case)
+    assert isinstance(fact, RequestSubmitted)
+    assert (answer.status, fact.ask.manner, fact.ask.policy.answer_within_s) == (201, "they_reach_you", 4 * 3600)
+    assert str(case) not in answer.body.decode()
+    assert {one["call"] for one in answer.json["resources"]} >= {"988", "911", LINE}
+
+
+async def test_a_repeat_is_answered_as_the_first_was(front: Front) -> None:
+    code = front.code()
+    first, again = await front.ask(code), await front.ask(code)
+    assert (first.status, again.status) == (201, 200)
+    assert {name: first.json[name] for name in ("reference", "next_by")} == {
+        name: again.json[name] for name in ("reference", "next_by")
+    }
+    assert len(await front.cases()) == 1
+
+
+async def test_the_same_code_for_another_request_is_refused(front: Front) -> None:
+    code = front.code()
+    await front.ask(code)
+    other = await front.ask(code, help=["ride"])
+    assert (other.status, other.json["type"]) == (422, "/problems/code-reused")
+    assert other.json["errors"] == [{"pointer": "/code_hash", "code": "reused"}]
+
+
+async def test_the_same_code_at_another_agency_is_refused_without_a_hint(front: Front) -> None:
+    await add_agency(front.operator, front.keyring, riverton(slug="lakeside", jurisdiction="US-UT"))
+    code = front.code()
+    await front.ask(code)
+    assert (await front.ask(code, slug="lakeside")).json["type"] == "/problems/code-reused"
+
+
+async def test_many_at_once_with_one_code_are_one_request(front: Front) -> None:
+    code = front.code()
+    answers = await asyncio.gather(*(front.ask(code) for _ in range(8)), *(front.ask(front.code()) for _ in range(8)))
+    assert sorted(one.status for one in answers[:8]) == [200] * 7 + [201]
+    assert {one.status for one in answers[8:]} == {201}
+    assert len(await front.cases()) == 9
+
+
+async def test_a_refused_neighbour_in_the_same_moment_disturbs_nobody(front: Front) -> None:
+    good, bad = front.code(), front.code()
+    answers = await asyncio.gather(front.ask(good), front.ask(bad, notice={"version": "old"}), front.ask(front.code()))
+    assert [one.status for one in answers] == [201, 409, 201]
+    assert (await front.json("GET", "/v1/case", code=bad)).status == 404
+
+
+async def test_nothing_typed_is_written_in_the_clear(front: Front) -> None:
+    await front.begun(
+        reach=REACH,
+        avoid_people=["Canary Avoided"],
+        about_me={"unit": "Canary Unit", "supervisor": "Canary Boss", "incident": "Canary Incident"},
+    )
+    rows = await front.sql.fetch("SELECT r::text AS row FROM requests r")
+    outbox = await front.sql.fetch("SELECT encode(payload, 'escape') AS row FROM outbox")
+    everything = " ".join(str(one["row"]) for one in (*rows, *outbox))
+    assert "anary" not in everything
+    assert "5550123" not in everything
+
+
+async def test_what_is_sealed_opens_with_the_cases_key_alone(front: Front) -> None:
+    _, case = await front.begun(reach=REACH)
+    sealed = await front.sql.fetchval("SELECT reach FROM requests WHERE case_id = $1", case)
+    async with front.db.transaction([front.agency.agency_id]) as tx:
+        key = (await vault.load(tx, front.keyring, "case", [case]))[case]
+    assert json.loads(key.open("reach", sealed)) == REACH | {"address": "+18015550123"}
+
+
+async def _bars(front: Front, **changed: Any) -> set[PersonId]:
+    _, case = await front.begun(**changed)
+    (fact,) = await front.facts(case)
+    assert isinstance(fact, RequestSubmitted | CrisisRaised)
+    return set(fact.ask.bars)
+
+
+async def test_named_people_are_barred_by_name_badge_or_reference(front: Front) -> None:
+    ids = await front.upload(person("p1", name="Ana-María Peña"), person("p2", badge="0042"), person("p3"))
+    assert await _bars(front, avoid_people=["ana maria pena", "42", "P3"]) == set(ids.values())
+
+
+async def test_everybody_of_the_same_name_is_barred_and_members_are_not_named(front: Front) -> None:
+    ids = await front.upload(
+        person("p1", name="Jo Smith"), person("p2", name="Jo Smith"), person("m1", "member", name="Jo Smith")
+    )
+    assert await _bars(front, avoid_people=["Jo Smith"]) == {ids["p1"], ids["p2"]}
+
+
+async def test_the_whole_chain_of_command_is_barred(front: Front) -> None:
+    ids = await front.upload(
+        person("chief", "coordinator"),
+        person("lieutenant", supervisor_ref="chief"),
+        person("sergeant", "member", supervisor_ref="lieutenant"),
+        person("other"),
+    )
+    assert await _bars(front, about_me={"supervisor": "Person sergeant"}) == {ids["chief"], ids["lieutenant"]}
+
+
+async def test_a_unit_bars_itself_and_everybody_above(front: Front) -> None:
+    ids = await front.upload(
+        person("chief", "coordinator"),
+        person("mate", unit="Patrol", supervisor_ref="chief"),
+        person("other", unit="K9"),
+    )
+    assert await _bars(front, about_me={"unit": "patrol"}) == {ids["chief"], ids["mate"]}
+
+
+async def test_a_name_nobody_has_stays_sealed_for_later(front: Front) -> None:
+    await front.upload(person("p1"))
+    assert await _bars(front, avoid_people=["Somebody Unknown", "Person p1"]) != set()
+    assert await front.sql.fetchval("SELECT unmatched FROM requests")
+
+
+async def test_an_emergency_pages_everybody_who_is_not_barred(front: Front) -> None:
+    ids = await front.upload(person("c1", "coordinator"), person("c2", "coordinator"), person("p1"))
+    duty = await front.duty("Dee Duty", "dee@home.test")
+    _, case = await front.begun(urgency="emergency", avoid_people=["Person c1"])
+    (fact,) = await front.facts(case)
+    assert isinstance(fact, CrisisRaised)
+    assert [set(rung) for rung in fact.rungs] == [{ids["c2"], duty}]
+    assert (fact.ask.release, fact.ask.choose) == ("on_accept", "anyone")
+
+
+async def test_a_barred_duty_coordinator_is_no_rung_either(front: Front) -> None:
+    await front.duty("Dee Duty", "dee@home.test")
+    _, case = await front.begun(urgency="emergency", avoid_people=["Duty, Dee"])
+    (fact,) = await front.facts(case)
+    assert isinstance(fact, CrisisRaised)
+    assert fact.rungs == ()
+
+
+@pytest.mark.parametrize("notice", [None, {"version": "old"}])
+async def test_an_emergency_is_taken_before_its_notice_which_follows(front: Front, notice: Any) -> None:
+    answer = await front.ask(front.code(), urgency="emergency", notice=notice)
+    assert answer.status == 201
+    assert answer.json["notice"]["version"] == NOTICE["version"]
+
+
+async def test_a_changed_notice_comes_back_with_the_refusal(front: Front) -> None:
+    answer = await front.ask(front.code(), notice={"version": "old"})
+    assert (answer.status, answer.json["type"]) == (409, "/problems/notice-changed")
+    assert answer.json["notice"]["version"] == NOTICE["version"]
+    assert answer.json["resources"]
+
+
+async def test_the_notice_that_was_read_is_on_record(front: Front) -> None:
+    await front.begun(relation="family", notice={"version": "us-ut-family-en-1"})
+    (row,) = await front.sql.fetch("SELECT notice_version, notice_digest FROM requests")
+    shown = await front.json("GET", "/v1/agencies/riverton/notice?relation=family")
+    assert (row["notice_version"], row["notice_digest"]) == ("us-ut-family-en-1", shown.json["digest"])
+
+
+async def test_the_trace_of_the_request_goes_on_with_its_event(front: Front) -> None:
+    await front.begun()
+    assert (await front.sql.fetchval("SELECT traceparent FROM outbox WHERE type LIKE 'intake.request%'"))[:3] == "00-"
+
+
+async def test_the_code_is_kept_only_as_a_keyed_hash(front: Front) -> None:
+    code, case = await front.begun()
+    rows = await front.sql.fetch("SELECT encode(hash, 'base64') AS hash FROM doors WHERE subject = $1", case)
+    assert len(rows) == 1
+    assert hash_of(code)[:20] not in rows[0]["hash"].replace("+", "-").replace("/", "_")
+
+
+async def test_twenty_requests_take_as_many_statements_as_one(front: Front) -> None:
+    notices = desk_of(front.db, front.settings).notices
+
+    async def statements(many: int) -> int:
+        asked: list[str] = []
+        requests = [Request.model_validate(BODY | {"code_hash": hash_of(front.code())}) for _ in range(many)]
+        async with front.db.transaction([front.agency.agency_id]) as tx:
+            with tx.connection.query_logger(lambda query: asked.append(query.query)):
+                await submit(
+                    tx, front.keyring, notices, [Submission(front.agency, one, one.canonical()) for one in requests]
+                )
+        return len(asked)
+
+    # The first time a connection also asks the server about types.
+    await statements(1)
+    assert await statements(1) == await statements(20) == 5

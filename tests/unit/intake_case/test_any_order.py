@@ -1,0 +1,128 @@
+"""Topics have no order among them: whatever comes between what, the case ends the same, and always has an owner."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.intake.domain.acts import (
+    Another,
+    Choose,
+    Close,
+    Release,
+    SetReach,
+    TimeIsUp,
+    Wait,
+    Withdraw,
+)
+from services.intake.domain.case import Case, Closed, from_json, stands, to_json
+from services.intake.domain.course import heard
+from services.intake.domain.status import possible, sentences
+from shared.errors import Refused
+from shared.events.intake import ContactReleased
+from tests.unit.intake_case.given import (
+    ACKNOWLEDGED,
+    ANA,
+    BEN,
+    CONFIRMED,
+    CONTACT,
+    LADDER,
+    LADDER_BEGAN,
+    LADDER_OVER,
+    NOBODY,
+    NOW,
+    OTHER_OFFER,
+    OTHER_PAGE,
+    OVERDUE,
+    PAGED,
+    SECOND,
+    STARTED,
+    assigned,
+    case,
+    declined,
+    emergency,
+    ended,
+    folded,
+    listed,
+    offered,
+    settled,
+)
+
+MATCHING = [
+    STARTED,
+    offered(),
+    declined(),
+    offered(OTHER_OFFER, BEN),
+    assigned(),
+    OVERDUE,
+    CONFIRMED,
+    ended("stepped_back"),
+    assigned(BEN, SECOND),
+    ended("closed", SECOND, BEN),
+]
+REFERRAL = [LADDER_BEGAN, PAGED, ACKNOWLEDGED, CONTACT, LADDER_OVER]
+NOTIFY = [settled("accepted"), settled("failed", OTHER_PAGE)]
+
+HAPPENINGS = st.one_of(
+    st.sampled_from([*MATCHING, *REFERRAL, *NOTIFY, NOBODY, listed(ANA, BEN), ended("lapsed"), ended("replaced")]),
+    st.sampled_from([Choose(ANA), Choose(None), Wait(), Release(), Another(), Close(), SetReach(b"x"), Withdraw()]),
+    st.builds(
+        TimeIsUp,
+        st.sampled_from(["choose", "release", "review", "grace"]),
+        st.integers(0, 6),
+        st.booleans(),
+    ),
+)
+
+
+@st.composite
+def interleaved(draw: st.DrawFn, *topics: Sequence[object]) -> list[object]:
+    """All of several topics, each in its own order, in any order among them."""
+    left = [list(topic) for topic in topics]
+    merged = []
+    while any(left):
+        topic = draw(st.sampled_from([one for one in left if one]))
+        merged.append(topic.pop(0))
+    return merged
+
+
+@given(interleaved(MATCHING, REFERRAL, NOTIFY))
+@settings(max_examples=200)
+def test_every_order_of_the_topics_comes_to_the_same_case(order: list[object]) -> None:
+    assert folded(emergency(), order) == folded(emergency(), [*MATCHING, *REFERRAL, *NOTIFY])
+
+
+@given(interleaved(MATCHING[:6], REFERRAL[:3]))
+def test_whoever_took_the_page_is_told_exactly_once(order: list[object]) -> None:
+    state: object = replace(emergency(), reach=b"sealed")
+    told = []
+    for what in order:
+        assert isinstance(state, Case)
+        step = heard(state, what, NOW)
+        state = step.case
+        told += [fact for fact in step.facts if isinstance(fact, ContactReleased) and fact.assignment == LADDER]
+    assert len(told) == 1
+
+
+@given(st.booleans(), st.sampled_from(["on_accept", "ask_me"]), st.lists(HAPPENINGS, max_size=25))
+@settings(max_examples=400)
+def test_whatever_happens_a_case_has_an_owner_and_a_due_time_or_is_over(
+    urgent: bool, release: str, happenings: list[object]
+) -> None:
+    state = emergency() if urgent else case(release=release, choose="shortlist")
+    for what in happenings:
+        try:
+            step = heard(state, what, NOW)
+        except Refused:
+            continue
+        assert isinstance(step.case, Case)
+        state = step.case
+        where = stands(state)
+        over = isinstance(state.stage, Closed)
+        assert over or (where.owner is not None and where.due is not None)
+        assert from_json(to_json(state), state.reach) == state
+        assert sentences(state)
+        assert possible(state)[-1] == "withdraw"
+        if step.ending:
+            break
