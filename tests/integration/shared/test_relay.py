@@ -1,0 +1,172 @@
+"""The relay on a real Kafka: order per key through a fail-over, nothing lost, a frozen holder loses its locks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from shared import anchors, clock, outbox
+from shared.db import Database
+from shared.events import decode, from_headers
+from shared.events.envelope import INTAKE, MAX_PAYLOAD
+from shared.events.intake import ContactReleased
+from shared.types import AgencyId, PersonId
+from tests.harness import relays
+from tests.harness.databases import Sql, TestDatabase
+from tests.harness.probe import a_case, number_of, numbered
+from tests.harness.topics import Topics
+from tests.harness.waiting import eventually
+
+SERVICE = "intake"
+AGENCY = AgencyId(clock.random_id())
+
+
+@dataclass
+class Log:
+    """What the topic holds: per key the numbers in their order, repeats of an event id left out."""
+
+    numbers: dict[UUID, list[int | None]] = field(default_factory=lambda: defaultdict(list))
+    ids: set[UUID] = field(default_factory=set)
+    records: int = 0
+
+
+async def read(topics: Topics, events: int) -> Log:
+    """Read the topic until `events` different events were seen, and whatever repeats are there."""
+    places = [TopicPartition(topics.named(INTAKE.name), part) for part in range(topics.partitions)]
+    consumer = AIOKafkaConsumer(bootstrap_servers=topics.kafka, auto_offset_reset="earliest", enable_auto_commit=False)
+    await consumer.start()
+    consumer.assign(places)
+    # Emptied topics of the pool begin where their last records ended.
+    await consumer.seek_to_beginning(*places)
+    log = Log()
+    async with asyncio.timeout(60):
+        while len(log.ids) < events or any([await consumer.position(p) < e for p, e in (await ends(consumer)).items()]):
+            for records in (await consumer.getmany(timeout_ms=500, max_records=5000)).values():
+                for record in records:
+                    keep(log, record)
+    await consumer.stop()
+    return log
+
+
+async def ends(consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
+    found: dict[TopicPartition, int] = await consumer.end_offsets(list(consumer.assignment()))
+    return found
+
+
+def keep(log: Log, record: object) -> None:
+    envelope = from_headers(record.headers)  # type: ignore[attr-defined]
+    log.records += 1
+    if envelope.event_id not in log.ids:
+        log.ids.add(envelope.event_id)
+        log.numbers[envelope.subject].append(number_of(decode(envelope.type, record.value)))  # type: ignore[attr-defined]
+
+
+async def write(db: Database, cases: Sequence[UUID], each: int, *, batch: int = 500) -> None:
+    """`each` numbered events for every case, in transactions that lock the cases whose events they write."""
+    for start in range(0, len(cases), batch // 10):
+        some = cases[start : start + batch // 10]
+        for first in range(0, each, 10):
+            async with db.transaction({AGENCY}) as tx:
+                await anchors.lock(tx, dict.fromkeys(some, AGENCY))  # type: ignore[arg-type]
+                numbers = range(first, min(first + 10, each))
+                await outbox.emit(tx, [outbox.Draft(AGENCY, case, numbered(n)) for n in numbers for case in some])
+
+
+async def left(sql: Sql) -> int:
+    return int(await sql.fetchval("SELECT count(*) FROM intake.outbox"))
+
+
+async def test_order_per_key_holds_over_30000_events_two_relays_and_a_kill(
+    database: TestDatabase, topics: Topics, sql: Sql
+) -> None:
+    cases = [a_case() for _ in range(500)]
+    async with (
+        database.opened(SERVICE) as db,
+        relays.process(database, topics, SERVICE) as first,
+        relays.inside(database, topics, SERVICE) as second,
+    ):
+        # Four writers at once: ids of different cases interleave, and lower ids commit after higher ones.
+        writing = asyncio.gather(*(write(db, cases[n::4], 60) for n in range(4)))
+        await eventually(lambda: published(sql, 9_000), 60)
+        assert not writing.done()
+        first.kill()
+        await writing
+        await eventually(lambda: drained(sql), 60)
+        held = second.shards
+    log = await read(topics, 30_000)
+    assert held == frozenset(range(16))
+    assert len(log.ids) == 30_000
+    assert all(log.numbers[case] == list(range(60)) for case in cases)
+
+
+async def published(sql: Sql, events: int) -> bool:
+    # Identity values count what was written; what is no longer in the table has gone out.
+    written = await sql.fetchval(
+        "SELECT coalesce(last_value, 0) FROM pg_sequences WHERE schemaname = 'intake'"
+        " AND sequencename = 'outbox_id_seq'"
+    )
+    return (written or 0) - await left(sql) >= events
+
+
+async def drained(sql: Sql) -> bool:
+    return await left(sql) == 0
+
+
+async def test_a_frozen_relay_loses_its_locks_and_what_it_does_when_thawed_harms_nothing(
+    database: TestDatabase, topics: Topics, sql: Sql
+) -> None:
+    cases = [a_case() for _ in range(50)]
+    async with (
+        database.opened(SERVICE) as db,
+        relays.process(database, topics, SERVICE) as frozen,
+        relays.inside(database, topics, SERVICE) as heir,
+    ):
+        writing = asyncio.create_task(write(db, cases, 60))
+        await eventually(lambda: published(sql, 500), 30)
+        relays.freeze(frozen)
+        await writing
+        await eventually(lambda: drained(sql), 30, what="the heir has the locks after 10 s")
+        assert heir.shards == frozenset(range(16))
+        relays.thaw(frozen)
+        await write(db, cases[:1], 70)
+        await eventually(lambda: drained(sql), 30)
+    log = await read(topics, 3_070)
+    assert all(log.numbers[case] == list(range(60)) for case in cases[1:])
+    assert log.numbers[cases[0]] == [*range(60), *range(70)]
+
+
+async def test_two_relays_never_hold_the_same_shard(database: TestDatabase, topics: Topics) -> None:
+    async with (
+        relays.inside(database, topics, SERVICE) as one,
+        relays.inside(database, topics, SERVICE) as two,
+    ):
+        await eventually(lambda: len(one.shards | two.shards) == 16)
+        assert not one.shards & two.shards
+
+
+async def test_the_largest_event_goes_out_and_a_larger_one_is_refused_by_the_outbox(
+    database: TestDatabase, topics: Topics, sql: Sql
+) -> None:
+    def of(size: int) -> ContactReleased:
+        return ContactReleased(assignment=a_case(), recipient=PersonId(a_case()), sealed=b"x" * size)
+
+    empty = len(of(0).model_dump_json())
+    largest = (MAX_PAYLOAD - empty) // 4 * 3
+    async with database.opened(SERVICE) as db, relays.inside(database, topics, SERVICE):
+        async with db.transaction({AGENCY}) as tx:
+            await outbox.emit(tx, [outbox.Draft(AGENCY, a_case(), of(largest)) for _ in range(8)])
+        await eventually(lambda: drained(sql))
+        with pytest.raises(Exception, match="outbox_payload_check"):
+            await too_large(db, of(largest + 3))
+    assert (await read(topics, 8)).records >= 8
+
+
+async def too_large(db: Database, fact: ContactReleased) -> None:
+    async with db.transaction({AGENCY}) as tx:
+        await outbox.emit(tx, [outbox.Draft(AGENCY, a_case(), fact)])

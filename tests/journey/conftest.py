@@ -1,0 +1,78 @@
+"""A region with the demo agency in it, made through the real doors, for stories that begin when somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest_asyncio
+
+from deploy.local import demo, timeline, walk
+from deploy.local.browser import Answer, Browser
+from deploy.local.demo import Demo
+from deploy.local.mails import Mail, Mailbox
+from deploy.local.region import LocalRegion, Secrets
+from deploy.local.timeline import Watcher
+from tests.harness.region import Region
+from tests.harness.waiting import eventually
+
+
+@dataclass
+class Town:
+    """The demo agency on the services of one test, and everything published meanwhile."""
+
+    region: Region
+    local: LocalRegion
+    demo: Demo
+    mailbox: Mailbox
+    seen: Watcher
+
+    async def ask(self, **changes: object) -> walk.Requester:
+        """Somebody asks for support."""
+        return await walk.ask(self.local.url("intake"), **changes)
+
+    async def mail(self, page: str, *, to: list[str] | None = None) -> Mail:
+        """The next mail that leads to a page, to one of these (a peer when not said)."""
+        return await self.mailbox.next(page, to or self.demo.contacts)
+
+    async def behind(self, mail: Mail) -> tuple[Browser, Answer]:
+        """The page behind a mail's link and the PIN."""
+        return await walk.opened(mail.link, self.demo.pin)
+
+    async def answer(self, mail: Mail, verb: str) -> Answer:
+        """Follow a mail's link, give the PIN, press a button."""
+        browser, page = await self.behind(mail)
+        return await walk.press(browser, page, verb)
+
+    async def saying(self, mail: Mail, *words: str) -> str:
+        """Open a mail's page until it says one of these words; a page that waits says "one moment" first."""
+        browser, page = await self.behind(mail)
+
+        async def said() -> str:
+            nonlocal page
+            page = await browser.get(page.url)
+            return page.seen if any(word in page.seen.lower() for word in words) else ""
+
+        return await eventually(said, what=f"a page that says {words}")
+
+
+@pytest_asyncio.fixture
+async def town(region: Region) -> AsyncIterator[Town]:
+    local = LocalRegion(
+        state=region.folder,
+        endpoints=region.endpoints,
+        ports=region.ports,
+        secrets=Secrets(
+            passwords=region.database.cluster.passwords,
+            fingerprint_key=region.fingerprint_key,
+        ),
+        database=region.database.name,
+        topic_prefix=region.topics.prefix,
+        environment="test",
+    )
+    await region.start_all()
+    people = await demo.seeded(local, print)
+    async with timeline.watching(region.topics.kafka, region.topics.prefix) as seen:
+        mailbox = demo.mailbox_of(local)
+        await mailbox.forget_present()
+        yield Town(region, local, people, mailbox, seen)

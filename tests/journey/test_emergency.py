@@ -1,0 +1,79 @@
+"""An emergency: resources first, released at once, people paged over the crisis lane until one has spoken with them."""
+
+from __future__ import annotations
+
+from deploy.local.demo import DUTY_CONTACT, PEOPLE
+from deploy.local.walk import Requester
+from shared.events.intake import CrisisRaised
+from shared.events.referral import LadderEnded, RungPaged
+from shared.types import CaseId
+from tests.harness.waiting import eventually
+from tests.journey.conftest import Town
+
+COORDINATOR = next(person for person in PEOPLE if person.role == "coordinator")
+PAGED = [COORDINATOR.contact, DUTY_CONTACT]
+
+
+async def emergency(town: Town, **changes: object) -> tuple[Requester, CaseId]:
+    requester = await town.ask(urgency="emergency", notice=None, **changes)
+    seen, _ = await town.seen.first(CrisisRaised)
+    return requester, CaseId(seen.envelope.subject)
+
+
+async def alarm_of(requester: Requester) -> dict[str, object]:
+    found = (await requester.status())["emergency"]
+    assert isinstance(found, dict)
+    return found
+
+
+async def test_people_are_paged_until_one_of_them_has_spoken_with_the_requester(town: Town) -> None:
+    requester, case = await emergency(town)
+    pages = {mail.to: mail for mail in [await town.mail("/p/", to=[one]) for one in PAGED]}
+
+    async def told() -> bool:
+        return (await alarm_of(requester))["paged"] == 2
+
+    await eventually(told, what="two pages taken by the mail server")
+    assert not (await alarm_of(requester))["acknowledged"]
+    await town.answer(pages[DUTY_CONTACT], "acknowledge")
+
+    async def acknowledged() -> bool:
+        return bool((await alarm_of(requester))["acknowledged"])
+
+    await eventually(acknowledged)
+    assert "covered" in await town.saying(pages[COORDINATOR.contact], "covered")
+    await town.answer(pages[DUTY_CONTACT], "contact_confirmed")
+    assert (await town.seen.first(LadderEnded, case=case))[1].how == "contact"
+
+    async def contact() -> bool:
+        return bool((await alarm_of(requester))["contact"])
+
+    await eventually(contact)
+
+
+async def test_an_emergency_asks_several_peers_at_once_and_is_released_without_asking_back(town: Town) -> None:
+    requester, _ = await emergency(town, release="ask_me")
+    offers = [await town.mail("/m/") for _ in range(3)]
+    assert len({mail.to for mail in offers}) == 3
+    await town.answer(offers[1], "accept")
+    await requester.until("released")
+    _, page = await town.behind(await town.mail("/w/", to=[offers[1].to]))
+    assert "15550142" in page.text or "8015550142" in page.text
+    assert "covered" in await town.saying(offers[0], "covered")
+
+
+async def test_a_coordinator_whom_the_requester_avoids_is_never_paged(town: Town) -> None:
+    _, case = await emergency(town, avoid_people=[COORDINATOR.name])
+    await town.mail("/p/", to=[DUTY_CONTACT])
+    _, paged = await town.seen.first(RungPaged, case=case)
+    assert len(paged.pages) == 1
+    assert [mail for mail in await town.mailbox.all(COORDINATOR.contact) if mail.leads_to("/p/")] == []
+
+
+async def test_what_is_mailed_to_those_paged_says_nothing_but_that_it_is_urgent(town: Town) -> None:
+    await emergency(town)
+    mail = await town.mail("/p/", to=PAGED)
+    assert mail.subject == "Urgent: please open now"
+    page = await town.behind(mail)
+    assert "Patrol" not in page[1].seen
+    assert "555" not in page[1].seen

@@ -1,0 +1,109 @@
+"""The turns that a request can take: another peer, a step back, a withdrawal, silence, and nobody left."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from deploy.local import walk
+from deploy.local.demo import DUTY_CONTACT, PEOPLE
+from shared.events.intake import AnotherPeerAsked, CaseClosed, RequestSubmitted
+from shared.events.matching import NobodyFound, OfferExpired, OfferMade
+from shared.types import CaseId
+from tests.harness.waiting import eventually
+from tests.journey.conftest import Town
+
+OVER = "Your last message"
+COORDINATOR = next(person for person in PEOPLE if person.role == "coordinator")
+
+
+async def case_of(town: Town) -> CaseId:
+    return CaseId((await town.seen.first(RequestSubmitted))[0].envelope.subject)
+
+
+async def subjects(town: Town, address: str) -> list[str]:
+    return [mail.subject for mail in await town.region.mails(to=address)]
+
+
+async def test_the_requester_sees_who_accepted_and_may_ask_for_somebody_else(town: Town) -> None:
+    requester = await town.ask(release="ask_me")
+    case = await case_of(town)
+    first = await town.mail("/m/")
+    await town.answer(first, "accept")
+    await requester.until("accepted")
+    assert (await requester.status())["who"]
+    assert (await requester.act("POST", "/another-peer")).status == 200
+    _, asked = await town.seen.first(AnotherPeerAsked, case=case)
+    second = await town.mail("/m/")
+    assert second.to != first.to
+    await town.answer(second, "accept")
+    await requester.until("accepted")
+    assert (await requester.act("POST", "/release")).status == 200
+    await town.mail("/w/", to=[second.to])
+    offered = [one.fact.person for one in town.seen.of(case) if isinstance(one.fact, OfferMade)]
+    assert offered.count(asked.refused) == 1
+
+
+async def test_a_peer_who_steps_back_is_replaced_without_a_cause(town: Town) -> None:
+    requester = await town.ask()
+    first = await town.mail("/m/")
+    await town.answer(first, "accept")
+    await requester.until("released")
+    await town.answer(await town.mail("/w/", to=[first.to]), "step_back")
+    second = await town.mail("/m/")
+    assert second.to != first.to
+    await requester.until("asked")
+
+
+async def test_a_withdrawal_stops_everything_and_the_peer_hears_one_neutral_line(town: Town) -> None:
+    requester = await town.ask()
+    case = await case_of(town)
+    offer = await town.mail("/m/")
+    assert (await requester.act("DELETE")).status == 200
+    await town.seen.first(CaseClosed, case=case)
+    await walk.purged(town.local, case)
+
+    async def told() -> bool:
+        return OVER in await subjects(town, offer.to)
+
+    await eventually(told)
+    assert (await requester.act("GET")).status in {401, 404}
+    page = await walk.opened_anyway(offer.link, town.demo.pin)
+    assert "no longer open" in page.seen
+
+
+async def test_silence_moves_on_when_the_time_is_up(town: Town) -> None:
+    await town.ask()
+    case = await case_of(town)
+    first = await town.mail("/m/")
+    await town.region.move_clock(timedelta(hours=1, seconds=31))
+    await town.seen.first(OfferExpired, case=case)
+    second = await town.mail("/m/")
+    assert second.to != first.to
+    assert "too late" in await town.saying(first, "too late", "no longer open")
+
+
+async def test_of_two_who_were_asked_the_second_hears_that_it_is_covered(town: Town) -> None:
+    requester = await town.ask(urgency="urgent")
+    offers = [await town.mail("/m/") for _ in range(2)]
+    browser, page = await town.behind(offers[1])
+    await town.answer(offers[0], "accept")
+    await requester.until("released")
+    answer = await walk.pressed(browser, page, "accept")
+    assert "covered" in answer.seen.lower() or "covered" in await town.saying(offers[1], "covered")
+
+
+async def test_when_nobody_is_left_coordinators_hear_a_count_and_the_requester_the_truth(town: Town) -> None:
+    requester = await town.ask(avoid_people=[], about_me=None, preferences={"require": ["language:es"]})
+    case = await case_of(town)
+    for _ in range(2):
+        await town.answer(await town.mail("/m/"), "decline")
+    _, nobody = await town.seen.first(NobodyFound, case=case)
+    assert len(nobody.recipients) == 2
+    await requester.until("unserved")
+
+    async def counted() -> bool:
+        told = [await subjects(town, address) for address in (COORDINATOR.contact, DUTY_CONTACT)]
+        return all("One request is waiting" in one for one in told)
+
+    await eventually(counted)
+    assert (await requester.status())["resources"]

@@ -1,0 +1,63 @@
+"""What a run leaves behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.load import report, stats
+from tests.load.floors.bare import Commits
+from tests.load.floors.pipeline import Drained
+
+FLOORS = report.Floors(
+    commits=Commits(stats.Latency(0.2, 0.3, 0.4, 100), 20_000.0, 16),
+    hop_ms=stats.Latency(2.0, 3.0, 4.0, 100),
+    pipeline_ms=stats.Latency(10.0, 20.0, 30.0, 100),
+    pipeline=Drained(10_000, 5_000.0, {"hop1": 0.1, "all": 0.1}),
+)
+REGION = report.Region(
+    light=report.Light(
+        latency=stats.Latency(25.0, 40.0, 60.0, 400),
+        accepted=stats.Latency(5.0, 6.0, 7.0, 400),
+        stages_p50_ms={"request to search": 12.0, "search to intent": 8.0, "intent to attempt": 4.0},
+    ),
+    burst=Drained(5_000, 1_000.0, {"intake": 1.0, "all": 1.0}),
+    accepted_per_s=1_500.0,
+)
+
+
+def test_the_region_is_compared_with_the_durable_pipeline() -> None:
+    assert report.ratios(FLOORS, REGION) == {"latency_over_floor": 2.5, "throughput_over_floor": 0.2}
+
+
+def test_a_document_has_floors_region_and_ratios() -> None:
+    found = report.document(FLOORS, REGION, {"fsync": "on"}, {"cores": 2})
+    assert set(found) == {"date", "machine", "settings", "floors", "region", "ratios"}
+    assert found["region"]["light"]["latency"]["p50"] == 25.0
+
+
+def test_floors_alone_claim_no_ratio() -> None:
+    found = report.document(FLOORS, None, {}, {})
+    assert "region" not in found
+    assert "ratios" not in found
+
+
+def test_a_kept_run_is_read_back_as_it_was(tmp_path: Path) -> None:
+    found = report.document(FLOORS, REGION, {"fsync": "on"}, {"cores": 2})
+    report.write(found, tmp_path / "performance" / "latest.json")
+    assert json.loads((tmp_path / "performance" / "latest.json").read_text()) == found
+
+
+def test_the_table_sets_the_ratios_beside_the_aims() -> None:
+    text = report.table(FLOORS, REGION)
+    assert "2.50 times the floor (aim: at most 3.0)" in text
+    assert "0.20 of the floor   (aim: at least 0.15)" in text
+
+
+def test_hot_lines_are_told_per_service_with_their_share(tmp_path: Path) -> None:
+    sampled = {"samples": 200, "every_s": 0.002, "lines": {"shared/db.py:142 transaction": 50, "elsewhere": 150}}
+    (tmp_path / "intake.json").write_text(json.dumps(sampled))
+    text = report.hot(tmp_path, lines=1)
+    assert "intake: 0.4 s of CPU" in text
+    assert "25.0 %  shared/db.py:142 transaction" in text
+    assert "elsewhere" not in text

@@ -1,0 +1,61 @@
+"""What is sent and shown: neutral in every mail, and complete in every language."""
+
+from __future__ import annotations
+
+import re
+from typing import get_args
+from uuid import UUID
+
+import pytest
+
+from services.notify.domain import texts
+from services.notify.domain.intents import Template
+from services.notify.domain.matters import VERBS, Told
+from shared.events.intake import Manner
+from shared.types import Urgency
+
+TEMPLATES: tuple[Template, ...] = get_args(Template)
+LINK = f"https://messages.example.org/m/{'x' * 43}"
+MAILS = [(language, template) for language in texts.MAILS for template in TEMPLATES]
+
+
+@pytest.mark.parametrize(("language", "template"), MAILS)
+def test_no_mail_tells_what_it_is_about(language: str, template: Template) -> None:
+    subject, body = texts.mail(language, template, "")
+    words = f"{subject} {body}".lower()
+    assert not [stem for stem in texts.FORBIDDEN[language] if stem in words]
+    assert not re.search(r"\d", words), "a number could be a case fact"
+
+
+@pytest.mark.parametrize(("language", "template"), MAILS)
+def test_a_mail_has_at_most_the_one_link_and_no_other_slot(language: str, template: Template) -> None:
+    text = texts.MAILS[language][template]
+    assert set(re.findall(r"{(\w+)}", text.subject + text.body)) <= {"link"}
+    assert "{" not in "".join(texts.mail(language, template, LINK))
+    assert "\n" not in text.subject
+
+
+def test_every_language_has_every_text() -> None:
+    assert {frozenset(table) for table in texts.MAILS.values()} == {frozenset(TEMPLATES)}
+    assert {frozenset(table) for table in texts.PAGES.values()} == {frozenset(texts.PAGES[texts.FALLBACK])}
+    assert texts.FORBIDDEN.keys() == texts.MAILS.keys() == texts.PAGES.keys()
+
+
+def test_whatever_a_page_can_say_has_a_text() -> None:
+    page = texts.page("en")
+    wanted = {*get_args(Told), *(verb for verbs in VERBS.values() for verb in verbs)}
+    wanted |= {f"urgency_{one}" for one in Urgency} | {f"manner_{one}" for one in get_args(Manner)}
+    wanted |= {f"pin_{why}" for why in ("wrong", "locked", "blocked")}
+    assert wanted <= page.keys()
+
+
+def test_a_language_that_is_not_spoken_yet_falls_back() -> None:
+    assert texts.mail("xx-YY", "offer", LINK) == texts.mail("en-US", "offer", LINK)
+    assert texts.page("") == texts.page("en")
+    assert (texts.shown_in("xx"), texts.shown_in("en-GB")) == ("en", "en")
+
+
+def test_a_mail_names_nobody_whatever_the_link_is() -> None:
+    _, body = texts.mail("en", "offer", LINK)
+    assert body == f"You have a message.\n\nOpen: {LINK}\n"
+    assert str(UUID(int=1)) not in body
