@@ -125,6 +125,10 @@ class Process:
         tasks = [asyncio.create_task(self._forever(one)) for one in self._loops]
         tasks += [asyncio.create_task(self._bus()), *(asyncio.create_task(self._relay(relay)) for relay in self.relays)]
         await asyncio.wait([asyncio.create_task(stop.wait()), serving], return_when=asyncio.FIRST_COMPLETED)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # A second signal must not cut the clean stop short, not even when the loop has given its handlers back.
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
         server.should_exit = True
         await asyncio.wait([serving], timeout=STOP_WITHIN_S)
         await self._stop(tasks)
