@@ -103,6 +103,7 @@ async def fold(tx: Transaction, inputs: Sequence[Input], book: Book[S]) -> dict[
     if not inputs:
         return {}
     held = await anchors.lock(tx, {one.case_id: one.agency_id for one in inputs})
+    inputs = await _still_wanted(tx, inputs, held)
     before = await book.load(tx, held)
     after = dict(before)
     decisions: list[tuple[Input, Decided[S]]] = []
@@ -117,6 +118,23 @@ async def fold(tx: Transaction, inputs: Sequence[Input], book: Book[S]) -> dict[
     await _emit(tx, decisions)
     await _end(tx, book, decisions)
     return after
+
+
+async def _still_wanted(tx: Transaction, inputs: Sequence[Input], held: dict[CaseId, Anchor]) -> Sequence[Input]:
+    """Without cases that ended while their lock was waited for; their placeholders are taken away again.
+
+    The other lane may have brought the stop event meanwhile, and what delivery read before the lock does not tell.
+    """
+    unknown = [case for case, anchor in held.items() if anchor.state == anchors.PLACEHOLDER]
+    over = await anchors.buried(tx, unknown) if unknown else set()
+    stopping = {one.case_id for one in inputs if isinstance(one.what, Fact) and one.what.STOP}
+    ghosts = over - stopping
+    if not ghosts:
+        return inputs
+    await anchors.purge(tx, ghosts)
+    for case in ghosts:
+        del held[case]
+    return [one for one in inputs if one.case_id not in ghosts]
 
 
 async def _save(
