@@ -99,7 +99,7 @@ class Book(Protocol[S]):
 
 
 async def fold(tx: Transaction, inputs: Sequence[Input], book: Book[S]) -> dict[CaseId, S]:
-    """Bring inputs to their effect, in order per case. Returns the states afterwards."""
+    """Bring inputs to their effect, in order per case. Returns the states afterwards, without cases that are gone."""
     if not inputs:
         return {}
     held = await anchors.lock(tx, {one.case_id: one.agency_id for one in inputs})
@@ -125,7 +125,9 @@ async def _still_wanted(tx: Transaction, inputs: Sequence[Input], held: dict[Cas
 
     The other lane may have brought the stop event meanwhile, and what delivery read before the lock does not tell.
     """
-    unknown = [case for case, anchor in held.items() if anchor.state == anchors.PLACEHOLDER]
+    # A row that was deleted while its lock was waited for is not there at all.
+    unknown = {one.case_id for one in inputs if one.case_id not in held}
+    unknown |= {case for case, anchor in held.items() if anchor.state == anchors.PLACEHOLDER}
     over = await anchors.buried(tx, unknown) if unknown else set()
     stopping = {one.case_id for one in inputs if isinstance(one.what, Fact) and one.what.STOP}
     ghosts = over - stopping
@@ -133,7 +135,7 @@ async def _still_wanted(tx: Transaction, inputs: Sequence[Input], held: dict[Cas
         return inputs
     await anchors.purge(tx, ghosts)
     for case in ghosts:
-        del held[case]
+        held.pop(case, None)
     return [one for one in inputs if one.case_id not in ghosts]
 
 

@@ -138,6 +138,12 @@ class Database:
         self._app, self._loop, self.schema = app, loop, schema
         self.signals = Signals()
 
+    def beside(self, app: Pool) -> Database:
+        """The same database through another app pool: what uses it waits for nobody here. That pool is closed apart."""
+        other = Database(app, self._loop, self.schema)
+        other.signals = self.signals
+        return other
+
     @asynccontextmanager
     async def transaction(self, agencies: Collection[AgencyId]) -> AsyncIterator[Transaction]:
         """Run as `app` with exactly these agencies in view; commit at the end, roll back when anything is raised."""

@@ -246,7 +246,7 @@ def _sorted_out(raw: Raw, park_as: str) -> _Arrival | Ticket:
         arrival = _understood(raw)
     except UnknownEvent:
         envelope = from_headers(raw.headers)
-        return Ticket(raw, "UnknownEvent", envelope.event_id, envelope.agency_id, keep=_keepable(raw))
+        return Ticket(raw, "UnknownEvent", envelope.event_id, envelope.agency_id)
     except Unprocessable as error:
         log.error("a record of %s cannot be processed: %s", raw.topic, error)
         return Ticket(raw, "Unprocessable", dead=True, keep=False)
@@ -269,20 +269,9 @@ def _understood(raw: Raw) -> _Arrival:
     return _Arrival(raw, Received(envelope, fact, raw.topic), inbox.digest(envelope.type, raw.value))
 
 
-def _keepable(raw: Raw) -> bool:
-    try:
-        for _, value in raw.headers:
-            value.decode()
-    except (UnicodeDecodeError, AttributeError):
-        return False
-    return True
-
-
 def _ticket(arrival: _Arrival, error_class: str, *, dead: bool = False) -> Ticket:
     envelope = arrival.received.envelope
-    return Ticket(
-        arrival.raw, error_class, envelope.event_id, envelope.agency_id, dead=dead, keep=_keepable(arrival.raw)
-    )
+    return Ticket(arrival.raw, error_class, envelope.event_id, envelope.agency_id, dead=dead)
 
 
 def raw_of(record: ConsumerRecord, prefix: str) -> Raw:

@@ -99,7 +99,15 @@ async def park(tx: Transaction, tickets: Sequence[Ticket], fingerprint_key: byte
 def _headers_text(ticket: Ticket) -> str | None:
     if not ticket.keep:
         return None
-    return json.dumps([[name, value.decode()] for name, value in ticket.raw.headers])
+    return json.dumps([[name, text] for name, value in ticket.raw.headers if (text := _text(value)) is not None])
+
+
+def _text(value: bytes) -> str | None:
+    # The envelope's own headers are text; a foreign one that is not has no meaning here.
+    try:
+        return value.decode()
+    except (UnicodeDecodeError, AttributeError):
+        return None
 
 
 async def held(tx: Transaction, places: Sequence[tuple[str, bytes]]) -> set[tuple[str, bytes]]:

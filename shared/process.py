@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 AGAIN_AFTER_S = 1.0
 CATCH_UP_WITHIN_S = 30.0
 STOP_WITHIN_S = 10.0
+CRISIS_POOL = 4
 
 
 class _Server(uvicorn.Server):
@@ -47,9 +48,9 @@ class _Server(uvicorn.Server):
 class Process:
     """One replica of one service. Declare groups, timers and the ASGI app, then `run`."""
 
-    def __init__(self, service: str, settings: Settings, db: Database) -> None:
+    def __init__(self, service: str, settings: Settings, db: Database, crisis: Database) -> None:
         """Use `opened`."""
-        self.service, self.settings, self.db = service, settings, db
+        self.service, self.settings, self.db, self._crisis = service, settings, db, crisis
         self.broker = broker.broker(settings)
         self.producer = broker.producer(settings)
         self.relays = [
@@ -62,10 +63,14 @@ class Process:
         self._on_bus = False
         self._connected = asyncio.Event()
 
+    def db_of(self, lane: Lane) -> Database:
+        """The database as a lane reaches it: the crisis lane has connections of its own and waits for nobody's."""
+        return self._crisis if lane is Lane.CRISIS else self.db
+
     def consume(self, lane: str, topics: Sequence[str], absorb: Absorb, *, schema: object = None) -> None:
         """A consumer group `<service>.<lane>` over logical topics; `absorb` brings events to their effect."""
         delivery = Delivery(
-            self.db,
+            self.db_of(Lane[lane.upper()] if lane.upper() in Lane.__members__ else Lane.BULK),
             absorb,
             group=f"{self.service}.{lane}",
             topics=topics,
@@ -209,13 +214,14 @@ async def opened(service: str, settings: Settings) -> AsyncIterator[Process]:
     telemetry.configure(service, instance=settings.replica)
     app_pool = await _pool(login(service, settings), settings.pool_size)
     loop_pool = await _pool(login(service, settings, loop=True), 4)
+    crisis_pool = await _pool(login(service, settings), CRISIS_POOL)
     db = Database(app_pool, loop_pool, service)
     try:
-        yield Process(service, settings, db)
+        yield Process(service, settings, db, db.beside(crisis_pool))
     finally:
         try:
             async with asyncio.timeout(STOP_WITHIN_S):
-                await db.close()
+                await asyncio.gather(crisis_pool.close(), db.close())
         except TimeoutError:
             log.warning("connections were cut at the stop")
         telemetry.shutdown()

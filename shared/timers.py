@@ -149,12 +149,14 @@ async def finish(tx: Transaction, fired: Sequence[Fired]) -> None:
 @contextmanager
 def traced(fired: Sequence[Fired]) -> Iterator[dict[UUID, str]]:
     """A span per key. A timer due at once goes on with the burst that set it; a later one begins a linked trace."""
-    works = {
-        timer.key: telemetry.timer_work(
-            timer.kind, case=timer.key, traceparent=timer.traceparent, link=timer.waited_s > BURST_S
-        )
-        for timer in fired
-    }
+    works: dict[UUID, telemetry.Work] = {}
+    for timer in fired:
+        if timer.key not in works:
+            # What an agency waits for as a whole has its own id as key, and that is no case.
+            case = None if timer.key == timer.agency_id else timer.key
+            works[timer.key] = telemetry.timer_work(
+                timer.kind, case=case, traceparent=timer.traceparent, link=timer.waited_s > BURST_S
+            )
     error = None
     try:
         yield {key: work.traceparent for key, work in works.items()}

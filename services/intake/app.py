@@ -22,10 +22,11 @@ from shared.process import launch, opened
 from shared.types import Lane
 
 
-def desk_of(db: Database, settings: IntakeSettings) -> Desk:
-    """What the requester's doors stand on. Raises `BadKeyring`, `BadNotice`."""
+def desk_of(db: Database, settings: IntakeSettings, *, crisis: Database | None = None) -> Desk:
+    """What the requester's doors stand on; emergencies come in through `crisis`. Raises `BadKeyring`, `BadNotice`."""
     return Desk(
         db=db,
+        crisis=crisis or db,
         keyring=vault.read_keyring(settings.keyring),
         manners=Manners(settings.product_title, settings.exit_url, settings.contact_line, https=settings.https),
         notices=read_notices(PAGES / "notices"),
@@ -75,8 +76,8 @@ async def main() -> None:
             schema=ReferralFact | NotifyFact,
         )
         for lane in (Lane.ORDINARY, Lane.CRISIS):
-            process.on_timers(lane, timers.in_one_transaction(process.db, cases.fire))
-        process.serve(intake_app(desk_of(process.db, settings), process.ready))
+            process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), cases.fire))
+        process.serve(intake_app(desk_of(process.db, settings, crisis=process.db_of(Lane.CRISIS)), process.ready))
         await process.run()
 
 

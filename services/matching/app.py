@@ -29,7 +29,7 @@ async def main() -> None:
         process.consume("crisis", [INTAKE_CRISIS.name], subscribers.crisis, schema=IntakeFact)
         process.consume("directory", [DIRECTORY.name], subscribers.directory, schema=IntakeFact)
         for lane in (Lane.CRISIS, Lane.ORDINARY):
-            process.on_timers(lane, timers.in_one_transaction(process.db, actions.fire))
+            process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), actions.fire))
         process.serve(health_app(process))
         await process.run()
 

@@ -73,7 +73,7 @@ async def main() -> None:
             "crisis", [INTAKE_CRISIS.name, REFERRAL_CRISIS.name], subscribers.crisis, schema=IntakeFact | ReferralFact
         )
         process.consume("directory", [CONTACTS.name, DIRECTORY.name], subscribers.directory, schema=IntakeFact)
-        senders = {lane: sender_of(process.db, office, settings) for lane in Lane}
+        senders = {lane: sender_of(process.db_of(lane), office, settings) for lane in Lane}
         for lane, sender in senders.items():
             process.on_timers(lane, sender.act)
         process.serve(notify_app(process.db, office, settings, process.ready))

@@ -32,7 +32,7 @@ async def main() -> None:
             subscribers.crisis,
             schema=IntakeFact | NotifyFact,
         )
-        process.on_timers(Lane.CRISIS, timers.in_one_transaction(process.db, actions.fire))
+        process.on_timers(Lane.CRISIS, timers.in_one_transaction(process.db_of(Lane.CRISIS), actions.fire))
         process.serve(health_app(process))
         await process.run()
 

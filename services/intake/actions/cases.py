@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from services.intake.domain import course
-from services.intake.domain.acts import Step, TimeIsUp, Withdraw
+from services.intake.domain.acts import Act, Step, TimeIsUp, Withdraw
 from services.intake.domain.case import UNKNOWN, Case, Known, Over, Unknown, outcome_of, stands
 from services.intake.store import cases as store
 from services.intake.store import statistics
@@ -15,7 +15,7 @@ from shared import casework, clock, vault
 from shared.anchors import PLACEHOLDER, Anchor
 from shared.casework import Decided, Input, Standing, Wake
 from shared.db import Transaction
-from shared.errors import LostClaim
+from shared.errors import LostClaim, Refused
 from shared.timers import Fired
 from shared.types import AgencyId, CaseId
 
@@ -91,11 +91,18 @@ async def take(tx: Transaction, inputs: Sequence[Input]) -> dict[CaseId, Known]:
     return await casework.fold(tx, inputs, CaseBook(await tx.now(), agencies))
 
 
+async def act(tx: Transaction, agency_id: AgencyId, case_id: CaseId, what: Act) -> Known:
+    """Do what the requester says. Raises `Refused`: what `course.heard` refuses, 404 when the case has just gone."""
+    after = await take(tx, [Input(agency_id, case_id, what)])
+    if case_id not in after:
+        raise Refused("not-found", 404)
+    return after[case_id]
+
+
 async def withdraw(tx: Transaction, agency_id: AgencyId, case_id: CaseId) -> Known:
     """The requester takes everything back: the key is destroyed and everything purged at once, unless it is held."""
     held = await store.held(tx, [case_id])
-    after = await take(tx, [Input(agency_id, case_id, Withdraw(held=bool(held)))])
-    return after[case_id]
+    return await act(tx, agency_id, case_id, Withdraw(held=bool(held)))
 
 
 async def fire(tx: Transaction, fired: Sequence[Fired]) -> None:

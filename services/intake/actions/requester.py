@@ -29,7 +29,6 @@ from services.intake.store.agencies import load_agency
 from services.intake.store.cases import Kept, Keyed
 from services.intake.store.directory import PersonCard, person_cards
 from shared import anchors, doors, vault
-from shared.casework import Input
 from shared.db import Database, Transaction
 from shared.doors import Door, keyed_hash
 from shared.errors import Problem, Refused
@@ -155,7 +154,7 @@ async def act(tx: Transaction, door: Door, what: Act, *, keyed: Keyed | None = N
             raise Refused("idempotency-key-reused", 422, (Problem("/header/idempotency-key", "reused"),))
         if before is not None:
             return
-    await cases.take(tx, [Input(door.agency_id, case_id, what)])
+    await cases.act(tx, door.agency_id, case_id, what)
 
 
 def keyed_post(pepper: bytes, door: Door, key: str, digest: bytes) -> Keyed:

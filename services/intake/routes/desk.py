@@ -96,6 +96,7 @@ class Desk:
     """Everything that the requester's doors share."""
 
     db: Database
+    crisis: Database
     keyring: Keyring
     manners: Manners
     notices: Notices
@@ -116,7 +117,7 @@ class Desk:
         known = self._slugs.get(slug)
         if known is not None:
             return known
-        async with self.db.door() as connection:
+        async with self.crisis.door() as connection:
             found = await agency_of_slug(connection, self.keyring.derived("doors"), slug)
         if found is None:
             raise Refused("not-found", 404)

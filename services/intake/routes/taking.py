@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.requests import Request as HttpRequest
 
@@ -12,7 +13,7 @@ from services.intake.domain.request import Request
 from services.intake.routes.desk import Desk, source_of
 from services.intake.store.takers import load_agencies
 from shared import faults
-from shared.db import CONTENDED
+from shared.db import CONTENDED, Database
 from shared.http.idempotency import digest
 from shared.http.tracing import work_of
 from shared.joiner import Joiner
@@ -37,8 +38,8 @@ class Taking:
     def __init__(self, desk: Desk) -> None:
         """One for the whole process."""
         self._desk = desk
-        self._ordinary = Joiner(self._all)
-        self._emergencies = Joiner(self._all)
+        self._ordinary = Joiner(partial(self._all, desk.db))
+        self._emergencies = Joiner(partial(self._all, desk.crisis))
 
     async def take(self, request: HttpRequest, slug: str, body: Request) -> Receipt:
         """Count a request and take it. Raises `Refused`: 404, 409, 422, 429."""
@@ -50,20 +51,20 @@ class Taking:
         work_of(request).tag_case(receipt.case_id)
         return receipt
 
-    async def _all(self, arrived: Sequence[_Arrived]) -> list[Receipt]:
+    async def _all(self, db: Database, arrived: Sequence[_Arrived]) -> list[Receipt]:
         for _ in range(TRIES):
             try:
-                return await self._once(arrived)
+                return await self._once(db, arrived)
             except CONTENDED:
                 continue
-        return await self._once(arrived)
+        return await self._once(db, arrived)
 
-    async def _once(self, arrived: Sequence[_Arrived]) -> list[Receipt]:
+    async def _once(self, db: Database, arrived: Sequence[_Arrived]) -> list[Receipt]:
         desk = self._desk
         homes = {one.agency_id for one in arrived}
         view = homes | {REGION} if any(region_too(one.body) for one in arrived) else homes
         secret = desk.keyring.derived("idempotency")
-        async with desk.db.transaction(view) as tx:
+        async with db.transaction(view) as tx:
             agencies = await load_agencies(tx, homes)
             submissions = [
                 Submission(

@@ -193,6 +193,8 @@ class Desk:
             given = Answer(clock.random_id(), link.person, link.subject, verb)
             one = Input(link.agency_id, link.case_id, given, given.reply_id)
             states = await fold(tx, [one], Cases(await tx.now()))
+            if link.case_id not in states:
+                return None
             taken = given.reply_id in states[link.case_id].replies
             shown = await self._shown(tx, link, link.case_id, reveal=False)
         faults.reached("after-commit", "answer")

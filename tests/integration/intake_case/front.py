@@ -30,7 +30,7 @@ from shared import clock
 from shared.db import Database, open_pool
 from shared.delivery import Received
 from shared.events import FACTS, Envelope, Fact
-from shared.migrate import OPERATOR
+from shared.migrate import OPERATOR, app_of
 from shared.timers import claim, in_one_transaction
 from shared.types import AgencyId, CaseId, EventId, Lane, PersonId, Structure
 from shared.vault import Keyring, make_keyring, read_keyring
@@ -215,10 +215,12 @@ async def opened(database: TestDatabase, folder: Path, **changed: Any) -> AsyncI
     operator = Database(pool, pool, "intake")
     agency, key = await add_agency(operator, keyring, riverton())
     async with database.opened("intake") as db:
-        app = intake_app(desk_of(db, settings), _ready)
+        crisis = await open_pool(database.login(app_of("intake"), "intake"), size=2)
+        app = intake_app(desk_of(db, settings, crisis=db.beside(crisis)), _ready)
         try:
             yield Front(db, operator, keyring, settings, app, sql, agency, key)
         finally:
+            await crisis.close()
             await pool.close()
             await sql.close()
 

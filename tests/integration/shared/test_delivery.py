@@ -178,6 +178,17 @@ async def test_an_unknown_type_waits_a_day_and_then_is_dead(delivery: Delivery, 
     assert await effects(sql) == []
 
 
+async def test_a_foreign_header_that_is_no_text_does_not_stop_the_retries_of_its_group(
+    delivery: Delivery, sender: Sender, sql: Sql
+) -> None:
+    odd = sender.raw(CaseClosing(), a_case(), headers={"ce_type": b"intake.not_known_yet.v9", "x-odd": b"\xff\xfe"})
+    await delivery.take([odd])
+    await sql.execute("UPDATE parked SET next_try = clock_timestamp()")
+    async with retrying(delivery):
+        await eventually(lambda: tries(sql, 0, 1))
+    assert await parked(sql) == [(0, "waiting", "UnknownEvent")]
+
+
 async def tries(sql: Sql, pos: int, number: int) -> bool:
     """Whether so many tries have ended: a record under way is leased for a minute, one put back waits its own pause."""
     row = await sql.fetchrow(
