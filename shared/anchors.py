@@ -59,8 +59,11 @@ async def lock(tx: Transaction, cases: Mapping[CaseId, AgencyId]) -> dict[CaseId
     await tx.connection.execute(_PLACE, ids, [cases[case] for case in ids], PLACEHOLDER)
     # A statement of its own, so that it sees what the lock waited for.
     rows = await tx.connection.fetch(_LOCK, ids)
-    found = (Anchor(**row) for row in rows)
-    return {anchor.case_id: anchor for anchor in found if cases[anchor.case_id] == anchor.agency_id}
+    found = [Anchor(**row) for row in rows]
+    # Beside another agency's case of the same id nothing is done: what follows goes by the case alone, and alone, with
+    # one agency in view, it reaches that agency's rows only.
+    torn = {anchor.case_id for anchor in found if cases[anchor.case_id] != anchor.agency_id}
+    return {anchor.case_id: anchor for anchor in found if anchor.case_id not in torn}
 
 
 async def save(tx: Transaction, anchors: Sequence[Anchor]) -> None:

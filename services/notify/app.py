@@ -53,7 +53,7 @@ def notify_app(db: Database, office: Office, settings: NotifySettings, ready: Re
         Desk(db, office),
         Dress(settings.page_title, urlsplit(settings.public_url).path),
         secret=office.keyring.derived("nonce"),
-        cookie=SessionCookie(https=settings.https),
+        cookie=SessionCookie(https=settings.https, name="n"),
     )
     foundation(app, page=look.problem, https=settings.https)
     app.include_router(health.router(ready))

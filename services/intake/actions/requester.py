@@ -173,6 +173,11 @@ async def set_reach(tx: Transaction, keyring: Keyring, door: Door, reach: Reach 
     await act(tx, door, SetReach(sealed_reach(key, reach) if reach is not None else None))
 
 
-async def withdraw(tx: Transaction, door: Door) -> None:
-    """Everything stops at once and is gone. Raises `Refused` 404 when it is gone already."""
-    await cases.withdraw(tx, door.agency_id, CaseId(door.subject))
+async def withdraw(tx: Transaction, door: Door) -> str:
+    """Everything stops at once and is gone, unless it is held. Raises `Refused` 404 when it is gone already.
+
+    Returns the name of the sentence that is true afterwards.
+    """
+    case_id = CaseId(door.subject)
+    await cases.withdraw(tx, door.agency_id, case_id)
+    return "over_held" if await store.load(tx, [case_id]) else "over"

@@ -164,7 +164,6 @@ def _ask(new: _New, barred: Barred) -> Ask:
         relation=request.relation,
         urgency=request.urgency,
         help=tuple(dict.fromkeys(request.help)),
-        topics=tuple(dict.fromkeys(topic.value for topic in request.topics)),
         choose="anyone" if request.emergency else request.choose,
         release="on_accept" if request.emergency else request.release,
         manner=request.manner,

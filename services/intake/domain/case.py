@@ -102,9 +102,10 @@ class InContact:
 
 @dataclass(frozen=True)
 class Unserved:
-    """Nobody suitable is left to ask; coordinators were told a count, and the search goes on at `due`."""
+    """Nobody suitable is left to ask, the search goes on at `due`. `told`: there are coordinators to tell of it."""
 
     due: datetime
+    told: bool = False
     name: Literal["unserved"] = "unserved"
 
 
@@ -139,12 +140,16 @@ Over = Closing | Withdrawn | Closed
 
 @dataclass(frozen=True)
 class Alarm:
-    """What really happened of an emergency's pages. A page counts as sent only when the mail server has taken it."""
+    """What really happened of an emergency's pages. A page counts as sent only when the mail server has taken it.
+
+    `ladder` is the one that `acknowledged_by` answered: what they are shown of the requester goes by it.
+    """
 
     planned: int = 0
     accepted: int = 0
     failed: int = 0
     acknowledged_by: PersonId | None = None
+    ladder: UUID | None = None
     contact: bool = False
     ended: Literal["contact", "ended", "nobody"] | None = None
 

@@ -133,8 +133,8 @@ def _matched(case: Case, what: object, now: datetime) -> Step:
             pass
         case SearchStarted(due=due):
             return Step(_waiting(case, Searching(due)))
-        case NobodyFound(next_try=next_try):
-            return Step(_waiting(case, Unserved(next_try)))
+        case NobodyFound(recipients=recipients, next_try=next_try):
+            return Step(_waiting(case, Unserved(next_try, told=bool(recipients))))
         case ShortlistReady():
             return _shortlisted(case, what)
         case OfferMade(offer=offer, expires=expires):
@@ -240,7 +240,8 @@ def _alarmed(
             if alarm.acknowledged_by is None and not isinstance(case.stage, Over):
                 # In an emergency everything is released at once: who takes the page must be able to call.
                 facts = (ContactReleased(assignment=ladder, recipient=person, sealed=case.reach),)
-            alarm = replace(alarm, acknowledged_by=alarm.acknowledged_by or person)
+            if alarm.acknowledged_by is None:
+                alarm = replace(alarm, acknowledged_by=person, ladder=ladder)
         case HumanContactConfirmed():
             return Step(replace(case, alarm=replace(alarm, contact=True), served=True))
         case LadderEnded(how=how):
@@ -321,13 +322,15 @@ def _another(case: Case, now: datetime) -> Step:
 
 
 def _reachable(case: Case, sealed: bytes | None) -> Step:
-    after = replace(case, reach=sealed)
-    support = support_of(case)
-    if support is None or isinstance(case.stage, Accepted):
-        return Step(after, acts=("reach_set",))
-    # Whoever was shown the old way has to hear of the new one.
-    fact = ContactReleased(assignment=support.assignment, recipient=support.person, sealed=sealed)
-    return Step(after, (fact,), acts=("reach_set", "contact_released"))
+    # Whoever was shown the old way, or that there was none, has to hear of the new one.
+    shown: list[tuple[UUID, PersonId]] = []
+    support, alarm = support_of(case), case.alarm
+    if support is not None and not isinstance(case.stage, Accepted):
+        shown.append((support.assignment, support.person))
+    if alarm is not None and alarm.acknowledged_by is not None and alarm.ladder is not None:
+        shown.append((alarm.ladder, alarm.acknowledged_by))
+    facts = tuple(ContactReleased(assignment=to, recipient=person, sealed=sealed) for to, person in shown)
+    return Step(replace(case, reach=sealed), facts, acts=("reach_set", *("contact_released" for _ in facts)))
 
 
 def _closing(case: Case, now: datetime) -> Step:

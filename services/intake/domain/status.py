@@ -50,12 +50,13 @@ def _of_stage(case: Case, stage: Stage) -> str:
             return "released" if case.reach is not None else "released_you_call"
         case InContact():
             return "in_contact"
-        case Unserved():
-            return "unserved"
+        case Unserved(told=told):
+            return "unserved" if told else "unserved_untold"
         case Closing():
             return "closing"
         case Withdrawn() | Closed():
-            return "over"
+            # What is withdrawn is gone at once, unless it is held.
+            return "over_held" if isinstance(stage, Withdrawn) else "over"
         case never:
             assert_never(never)
 
@@ -67,7 +68,7 @@ def _of_alarm(case: Case) -> tuple[str, ...]:
     if alarm.contact:
         return ("emergency_contact",)
     if alarm.acknowledged_by is not None:
-        return ("emergency_acknowledged",)
+        return ("emergency_acknowledged" if case.reach is not None else "emergency_acknowledged_no_reach",)
     if alarm.accepted:
         return ("emergency_paged",)
     if alarm.ended == "nobody" or (alarm.failed and alarm.failed >= alarm.planned > 0):

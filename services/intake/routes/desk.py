@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from shared.vault import Keyring
 PAGES = Path(__file__).resolve().parent.parent / "pages"
 MACHINES = ("/v1/agency", "/health/", "/openapi.json", "/docs")
 """Who asks here is no requester: no crisis lines in the errors."""
+_SLUG_IN = re.compile(r"/(?:v1/agencies|a)/([^/]+)")
 
 
 def read_notices(folder: Path) -> Notices:
@@ -110,6 +112,9 @@ class Desk:
         if request.url.path.startswith(MACHINES) and not request.url.path.startswith("/v1/agencies/"):
             return []
         slug = request.path_params.get("slug") or getattr(request.state, "slug", None)
+        if slug is None and (found := _SLUG_IN.match(request.url.path)):
+            # What is refused before routing has no parameters yet.
+            slug = found[1]
         return [dict(one) for one in self.lines.of(slug)]
 
     async def agency_id(self, slug: str) -> AgencyId:

@@ -351,7 +351,7 @@ def _acting(routes: APIRouter, sheets: Sheets) -> None:
         except Refused as refused:
             return _enter_again(sheets, request, refused)
         try:
-            await _done(sheets, request, door, name, fields)
+            over = await _done(sheets, request, door, name, fields)
         except Refused as refused:
             problem = sheets.words_for(refused.slug)
             return await _case_page(sheets, request, door, found.code, problem=problem, status=refused.status)
@@ -359,7 +359,7 @@ def _acting(routes: APIRouter, sheets: Sheets) -> None:
             problem = desk.words["fields"]["reach"]
             return await _case_page(sheets, request, door, found.code, problem=problem, status=422)
         if name == "withdraw":
-            response: Response = sheets.page(request, "over.html")
+            response: Response = sheets.page(request, "over.html", over=over)
             sheets.cookie.clear(response)
             return response
         response = RedirectResponse(f"/a/{slug}/case", HTTPStatus.SEE_OTHER)
@@ -367,12 +367,13 @@ def _acting(routes: APIRouter, sheets: Sheets) -> None:
         return response
 
 
-async def _done(sheets: Sheets, request: Request, door: Door, name: str, fields: Fields) -> None:
+async def _done(sheets: Sheets, request: Request, door: Door, name: str, fields: Fields) -> str:
+    """Do it; returns the sentence to end with, which only a withdrawal has."""
     desk = sheets.desk
     async with opened(desk, request, door) as tx:
         if name == "withdraw":
-            await requester.withdraw(tx, door)
-        elif name == "reach":
+            return await requester.withdraw(tx, door)
+        if name == "reach":
             await requester.set_reach(tx, desk.keyring, door, ask.reach_of(fields))
         elif name == "choose":
             await requester.act(tx, door, Choose(_person(fields)))
@@ -386,6 +387,7 @@ async def _done(sheets: Sheets, request: Request, door: Door, name: str, fields:
             await requester.act(tx, door, ACTS[name], keyed=keyed)
         else:
             raise Refused("not-found", HTTPStatus.NOT_FOUND)
+    return ""
 
 
 def _person(fields: Fields) -> PersonId:

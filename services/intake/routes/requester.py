@@ -84,9 +84,9 @@ def _reading(routes: APIRouter, desk: Desk) -> None:
         """Everything stops at once and is erased, at any time and without a reason."""
         door = await admitted(desk, request)
         async with opened(desk, request, door) as tx:
-            await requester.withdraw(tx, door)
+            over = await requester.withdraw(tx, door)
         return JSONResponse(
-            {"state": "withdrawn", "says": [desk.words["says"]["over"]], "resources": _lines(desk, request)}
+            {"state": "withdrawn", "says": [desk.words["says"][over]], "resources": _lines(desk, request)}
         )
 
     @routes.get("/peers")

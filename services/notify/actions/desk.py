@@ -133,9 +133,9 @@ class Desk:
     async def _enter(self, tx: Transaction, door: Door | None, tried: _Tried) -> Entered | Denied:
         link = await links.load(tx, door.subject if door else clock.random_id())
         person, pin = await self._owner(tx, link)
-        if door is None or link is None or link.case_id is None or person is None:
+        if door is None or link is None or link.case_id is None or person is None or pin is None:
             return Denied("gone")
-        if pin is None or not (person.active and person.listed):
+        if not await _admitted(tx, person, pin, link.case_id):
             return Denied("gone")
         now = await tx.now()
         right = pin.salt == tried.salt and hmac.compare_digest(pin.hash, tried.computed)
@@ -166,13 +166,21 @@ class Desk:
                 return replace(found[key], points=points.get(key, {})), kept.get(key)
         return None, None
 
+    async def _open_to(self, tx: Transaction, link_id: UUID) -> Link | None:
+        """The link of a session, while its person may still use it: a session must not outlive that."""
+        link = await links.load(tx, link_id)
+        person, pin = await self._owner(tx, link)
+        if link is None or link.case_id is None or person is None or pin is None or person.blocked:
+            return None
+        return link if await _admitted(tx, person, pin, link.case_id) else None
+
     async def look(self, purpose: Purpose, token: str, session: str) -> Shown | None:
         """What the page shows to an open session of this very link; None where there is none. Changes nothing."""
         link = await self._of_session(purpose, token, session)
         if link is None:
             return None
         async with self._db.transaction({link.agency_id, REGION}) as tx:
-            found = await links.load(tx, link.subject)
+            found = await self._open_to(tx, link.subject)
             if found is None or found.case_id is None:
                 return None
             return await self._shown(tx, found, found.case_id, reveal=False)
@@ -185,7 +193,7 @@ class Desk:
         if door is None:
             return None
         async with self._db.transaction({door.agency_id, REGION}) as tx:
-            link = await links.load(tx, door.subject)
+            link = await self._open_to(tx, door.subject)
             if link is None or link.case_id is None:
                 return None
             if traceparent:
@@ -238,7 +246,11 @@ class Desk:
                 return "wrong"
         else:
             key = person.person_id, person.agency_id
-            await people.save_pin(tx, key, Pin(tried.salt, tried.computed, pins.Guard()))
+            # Whoever sets a new PIN need not be the one whom the old messages were for.
+            replaced = now if pin is not None else None
+            await people.save_pin(tx, key, Pin(tried.salt, tried.computed, pins.Guard(), replaced))
+            if replaced is not None:
+                await links.void(tx, *key)
         await links.used(tx, link_id, now)
         await contacts.save(tx, [(person, after)])
         await audit.record(tx, [audit.Entry(link.agency_id, "contact_verified", subject=person.person_id)])
@@ -286,6 +298,16 @@ class Desk:
             return replace(shown, view=View("ended"))
         await audit.record(tx, [audit.Entry(agency, "reach_shown", subject=shown.case_id)])
         return replace(shown, reach=reach)
+
+
+async def _admitted(tx: Transaction, person: Person, pin: Pin, case: CaseId) -> bool:
+    """Whether this person may open a link of this case: still there, and told of it only since the PIN is theirs."""
+    if not (person.active and person.listed):
+        return False
+    if pin.replaced_at is None:
+        return True
+    since = await links.told_since(tx, person.person_id, case)
+    return since is not None and since > pin.replaced_at
 
 
 def _person(link: Link | None) -> PersonId:

@@ -120,11 +120,17 @@ class Decider:
                 assert_never(fact)
 
     def _plan(
-        self, state: CaseState, template: Template, asked: Iterable[tuple[PersonId, UUID]], *, expires: datetime
+        self,
+        state: CaseState,
+        template: Template,
+        asked: Iterable[tuple[PersonId, UUID]],
+        *,
+        expires: datetime,
+        crisis: bool = False,
     ) -> Step:
-        """Plan a message to each (person, subject)."""
+        """Plan a message to each (person, subject); with `crisis` on the crisis lane whatever the case."""
         klass: intents.Class = "count" if template == "count" else "crisis" if template == "page" else "ordinary"
-        if state.is_emergency and klass == "ordinary":
+        if (crisis or state.is_emergency) and klass == "ordinary":
             klass = "crisis"
         planned = tuple(
             Intent(
@@ -162,14 +168,21 @@ class Decider:
         return after.with_matter(Matter(fact.assignment, fact.person, "assignment"))
 
     def _released(self, state: CaseState, fact: ContactReleased) -> Step:
-        known = state.matters.get(fact.assignment) or Matter(fact.assignment, fact.recipient, "assignment")
+        page = next((m for m in state.matters.values() if m.kind == "page" and m.ladder == fact.assignment), None)
+        ladder = page.ladder if page is not None else None
+        fresh = Matter(fact.assignment, fact.recipient, "assignment", ladder=ladder)
+        known = state.matters.get(fact.assignment) or fresh
+        # The end of a ladder travels on another topic and may have been heard first.
+        if any(m.ladder == ladder and m.state == "ended" for m in state.matters.values() if ladder is not None):
+            return Step(state)
         if known.state != "open" or known.person != fact.recipient:
             return Step(state)
         after = state.with_matter(replace(known, sealed=fact.sealed, released=True))
         if known.released:
             return Step(after)
         expires = self.now + intents.DETAILS_WITHIN
-        return self._plan(after, "details", [(fact.recipient, fact.assignment)], expires=expires)
+        asked = [(fact.recipient, fact.assignment)]
+        return self._plan(after, "details", asked, expires=expires, crisis=ladder is not None)
 
     def _assignment_ended(self, state: CaseState, fact: AssignmentEnded) -> CaseState:
         known = state.matters.get(fact.assignment)
@@ -178,7 +191,7 @@ class Decider:
             return state.with_matter(Matter(fact.assignment, fact.person, "assignment", state="ended"))
         after = self._moved(state, fact.assignment, "ended")
         own = {r.verb for r in state.replies.values() if r.subject == fact.assignment} & {"step_back", "close"}
-        if after is not state and not own and fact.how in {"replaced", "lapsed", "withdrawn"}:
+        if after is not state and not own and fact.how in {"replaced", "lapsed", "withdrawn", "closed"}:
             after = self._told_over(after, [known])
         taken = [m for m in after.matters.values() if m.person == fact.person and m.state == "accepted"]
         return replace(after, matters={**after.matters, **{m.matter_id: replace(m, state="ended") for m in taken}})
@@ -210,7 +223,8 @@ class Decider:
     def _ladder_ended(self, state: CaseState, fact: LadderEnded) -> CaseState:
         after = state
         for page in state.matters.values():
-            if page.kind == "page" and page.ladder == fact.ladder:
+            # Also how to reach the requester: nobody is to read it after the end.
+            if page.ladder == fact.ladder:
                 after = self._moved(after, page.matter_id, "ended")
         return after
 

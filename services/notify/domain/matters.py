@@ -66,7 +66,16 @@ class Reply:
 
 
 Told = Literal[
-    "ask", "moment", "details_follow", "noted", "covered", "too_late", "ended", "taken", "waiting_for_details"
+    "ask",
+    "moment",
+    "details_follow",
+    "noted",
+    "covered",
+    "too_late",
+    "ended",
+    "taken",
+    "waiting_for_details",
+    "use_page",
 ]
 """What a page says: one key of `domain.texts` each."""
 
@@ -109,6 +118,9 @@ def _left(matter: Matter, given: list[Reply], now: datetime) -> tuple[Word, ...]
         case "offer":
             return () if said else VERBS["offer"]
         case "assignment":
+            if matter.ladder is not None:
+                # What is said of a page is said at its own link, so that it reaches who runs the ladder.
+                return ()
             over = said & {"step_back", "close"}
             return () if over else tuple(verb for verb in VERBS["assignment"] if verb not in said)
         case "page":
@@ -143,7 +155,7 @@ def _untouched(matter: Matter, now: datetime) -> Told:
         case "open" if matter.kind == "assignment" and not matter.released:
             return "waiting_for_details"
         case "open":
-            return "ask"
+            return "use_page" if matter.kind == "assignment" and matter.ladder is not None else "ask"
         case "covered":
             return "covered"
         case "expired":

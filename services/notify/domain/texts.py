@@ -96,6 +96,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "covered": "Already covered, thank you.",
         "too_late": "It is too late for an answer. Thank you.",
         "ended": "This has ended. Thank you.",
+        "use_page": "Thank you for being there. When you have spoken, say so at the link in the urgent message.",
         "taken": "You have taken this. Thank you. Please confirm when you have spoken with them.",
         "urgency": "How soon",
         "urgency_routine": "in the next days",

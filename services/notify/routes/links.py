@@ -71,7 +71,7 @@ class _Place:
             # Not while the page asks again by itself: that would empty the field under the hand.
             again=self.purpose == "case"
             and not (shown.reach or shown.they_call or shown.view.waiting)
-            and bool(shown.view.verbs),
+            and (bool(shown.view.verbs) or shown.view.told == "use_page"),
         )
 
     def word(self, given: str) -> Word | None:

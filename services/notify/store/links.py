@@ -65,6 +65,25 @@ async def drop_old_sessions(tx: Transaction, link: UUID) -> None:
     )
 
 
+_VOID = """
+DELETE FROM doors WHERE subject IN (SELECT link_id FROM links WHERE person_id = $1 AND agency_id = $2
+                                       AND purpose <> 'verify')
+"""
+
+
+async def void(tx: Transaction, person: PersonId, agency: AgencyId) -> None:
+    """Every link of a person of this agency and every session behind one opens nothing any more."""
+    await tx.connection.execute(_VOID, person, agency)
+
+
+async def told_since(tx: Transaction, person: PersonId, case: CaseId) -> datetime | None:
+    """When there was first something about this case for this person."""
+    found: datetime | None = await tx.connection.fetchval(
+        "SELECT min(made_at) FROM matters WHERE case_id = $1 AND person_id = $2", case, person
+    )
+    return found
+
+
 _MATTER = """
 SELECT matter_id, person_id, kind, state, expires_at, urgency, manner, ladder_id, sealed, released FROM matters
  WHERE matter_id = $1 AND case_id = $2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from services.notify.domain.contacts import Person, Point
@@ -129,15 +130,17 @@ async def save_points(tx: Transaction, rows: Sequence[tuple[Person, Point]]) -> 
 
 @dataclass(frozen=True, repr=False)
 class Pin:
-    """A PIN as it is kept, and how it stands."""
+    """A PIN as it is kept, and how it stands. `replaced_at`: when another one stood before it, until then."""
 
     salt: bytes
     hash: bytes
     guard: Guard
+    replaced_at: datetime | None = None
 
 
 _PINS = """
-SELECT person_id, agency_id, salt, hash, wrong, locked_until, blocked FROM pins WHERE person_id = ANY ($1::uuid[])
+SELECT person_id, agency_id, salt, hash, wrong, locked_until, blocked, replaced_at FROM pins
+ WHERE person_id = ANY ($1::uuid[])
 """
 
 
@@ -145,17 +148,18 @@ async def pins(tx: Transaction, people: Collection[PersonId]) -> Mapping[Key, Pi
     """The PINs of these persons, where they have one."""
     return {
         (PersonId(row["person_id"]), AgencyId(row["agency_id"])): Pin(
-            row["salt"], row["hash"], Guard(row["wrong"], row["locked_until"], row["blocked"])
+            row["salt"], row["hash"], Guard(row["wrong"], row["locked_until"], row["blocked"]), row["replaced_at"]
         )
         for row in await tx.connection.fetch(_PINS, list(people))
     }
 
 
 _SAVE_PIN = """
-INSERT INTO pins(person_id, agency_id, salt, hash, wrong, locked_until, blocked) VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO pins(person_id, agency_id, salt, hash, wrong, locked_until, blocked, replaced_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (person_id, agency_id) DO UPDATE
    SET salt = excluded.salt, hash = excluded.hash, wrong = excluded.wrong, locked_until = excluded.locked_until,
-       blocked = excluded.blocked
+       blocked = excluded.blocked, replaced_at = excluded.replaced_at
 """
 
 
@@ -164,5 +168,5 @@ async def save_pin(tx: Transaction, key: Key, pin: Pin) -> None:
     person, agency = key
     guard = pin.guard
     await tx.connection.execute(
-        _SAVE_PIN, person, agency, pin.salt, pin.hash, guard.wrong, guard.locked_until, guard.blocked
+        _SAVE_PIN, person, agency, pin.salt, pin.hash, guard.wrong, guard.locked_until, guard.blocked, pin.replaced_at
     )

@@ -112,7 +112,7 @@ async def test_nobody_found_is_told_as_it_is(front: Front) -> None:
     )
     status = await front.status(code)
     assert status["state"] == "unserved"
-    assert "So far nobody" in status["says"][0]
+    assert "there is no coordinator" in status["says"][0]
 
 
 async def test_a_new_reach_is_sealed_and_sent_on(front: Front) -> None:
@@ -188,7 +188,8 @@ async def test_one_statistic_stays_that_joins_nothing(front: Front) -> None:
 async def test_a_legal_hold_stops_the_destruction(front: Front) -> None:
     code, case = await front.begun()
     await front.sql.execute("UPDATE vault.data_keys SET held = true WHERE subject_id = $1", case)
-    assert (await front.json("DELETE", "/v1/case", code=code)).status == 200
+    answer = await front.json("DELETE", "/v1/case", code=code)
+    assert (answer.status, "legal hold" in answer.json["says"][0]) == (200, True)
     assert [type(fact) for fact in await front.facts(case)][-1] is CaseWithdrawn
     await front.sql.execute("UPDATE vault.data_keys SET held = false WHERE subject_id = $1", case)
     await front.move_clock(timedelta(days=1, minutes=1))

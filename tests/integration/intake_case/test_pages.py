@@ -87,6 +87,14 @@ async def test_everything_can_be_taken_back_on_the_page(front: Front) -> None:
     assert await front.sql.fetchval("SELECT count(*) FROM requests") == 0
 
 
+async def test_what_is_held_is_not_said_to_be_gone(front: Front) -> None:
+    page, _ = await sent(front)
+    await front.sql.execute("UPDATE vault.data_keys SET held = true WHERE kind = 'case'")
+    shown = await front.page("GET", CASE, cookie=cookie(page))
+    held = await front.page("POST", f"{CASE}/withdraw", form_to(shown, "/withdraw"), cookie=cookie(page))
+    assert ("legal hold" in text(held), "Nothing that leads to you" in text(held)) == (True, False)
+
+
 async def test_a_form_from_elsewhere_does_nothing(front: Front) -> None:
     page, _ = await sent(front)
     answer = await front.page("POST", f"{CASE}/withdraw", [("nonce", "forged")], cookie=cookie(page))

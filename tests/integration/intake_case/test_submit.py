@@ -26,11 +26,12 @@ def person(ref: str, role: str = "peer", **fields: Any) -> dict[str, Any]:
 
 async def test_a_request_is_told_to_the_region_in_the_same_breath(front: Front) -> None:
     code = front.code()
-    answer = await front.ask(code)
+    answer = await front.ask(code, topics=["sleep"])
     (case,) = await front.cases()
     (fact,) = await front.facts(case)
     assert isinstance(fact, RequestSubmitted)
     assert (answer.status, fact.ask.manner, fact.ask.policy.answer_within_s) == (201, "they_reach_you", 4 * 3600)
+    assert fact.ask.topics == ()
     assert str(case) not in answer.body.decode()
     assert {one["call"] for one in answer.json["resources"]} >= {"988", "911", LINE}
 

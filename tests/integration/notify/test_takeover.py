@@ -1,4 +1,4 @@
-"""A PIN that was replaced opens nothing of before; sessions end with their person; a missed verification comes again."""
+"""A PIN that was replaced opens nothing of before; sessions end with their person."""
 
 from __future__ import annotations
 
@@ -90,33 +90,6 @@ async def test_a_session_ends_with_its_person(stand: Stand, how: str) -> None:
     assert (await browser.press(path, page, "contacted")).status == 403
     assert "Enter your PIN" in text_of(await browser.get(path))
     assert await stand.said(ReplyReceived) == []
-
-
-async def test_a_missed_verification_comes_again_with_a_newer_record(stand: Stand) -> None:
-    person, point = PersonId(clock.random_id()), clock.random_id()
-    await stand.hear(person, await stand.points(person, {point: PEER}))
-    await stand.send()
-    await stand.hear(person, await stand.points(person, {point: PEER}, revision=2))
-    await stand.send()
-    assert len(stand.mailman.to(PEER)) == 1
-    await stand.move_clock(timedelta(hours=49))
-    await stand.hear(person, await stand.points(person, {point: PEER}, revision=3))
-    await stand.send()
-    assert (await stand.browser().verify(stand.mailman.link(PEER))).status == 200
-    await stand.hear(person, await stand.points(person, {point: PEER}, revision=4))
-    await stand.send()
-    assert len(stand.mailman.to(PEER)) == 2
-
-
-async def test_a_verification_that_could_not_be_mailed_comes_again(stand: Stand) -> None:
-    person, point = PersonId(clock.random_id()), clock.random_id()
-    stand.mailman.mood = "refuse"
-    await stand.hear(person, await stand.points(person, {point: PEER}))
-    await stand.send()
-    stand.mailman.mood = "accept"
-    await stand.hear(person, await stand.points(person, {point: PEER}, revision=2))
-    await stand.send()
-    assert (await stand.browser().verify(stand.mailman.link(PEER))).status == 200
 
 
 async def test_the_cookie_is_not_the_one_of_the_other_service(stand: Stand) -> None:

@@ -165,7 +165,7 @@ def test_the_peers_close_closes_the_case() -> None:
 
 def test_nobody_found_is_told_with_the_next_try() -> None:
     after = folded(case(), [STARTED, NOBODY])
-    assert after.stage == Unserved(LATER)
+    assert after.stage == Unserved(LATER, told=True)
     assert isinstance(folded(after, [offered()]).stage, Asked)
 
 
@@ -318,3 +318,8 @@ def test_a_case_is_kept_as_it_was() -> None:
     kept = replace(folded(emergency(), [listed(ANA), assigned(), OVERDUE, ACKNOWLEDGED]), reach=REACHED)
     assert from_json(to_json(kept), REACHED) == kept
     assert "sealed" not in to_json(kept)
+
+
+def test_whoever_took_the_page_hears_of_a_number_left_later() -> None:
+    start = folded(case(urgency=Urgency.EMERGENCY), [ACKNOWLEDGED])
+    assert facts_of(start, SetReach(REACHED)) == [ContactReleased(assignment=LADDER, recipient=DUTY, sealed=REACHED)]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from services.intake.domain.acts import SetReach, Withdraw
 from services.intake.domain.agency import Line
 from services.intake.domain.notices import BadNotice, Notices, notice_from
 from services.intake.domain.request import Topic
@@ -53,6 +54,8 @@ def test_every_label_and_topic_has_a_word() -> None:
         ([assigned(), OVERDUE], ("overdue",)),
         ([assigned(), CONFIRMED], ("in_contact",)),
         ([NOBODY], ("unserved",)),
+        ([NOBODY.model_copy(update={"recipients": ()})], ("unserved_untold",)),
+        ([Withdraw(held=True)], ("over_held",)),
         ([listed()], ("choosing_nobody",)),
     ],
 )
@@ -70,7 +73,8 @@ def test_the_sentence_is_the_one_that_is_true(happened: list[object], expected: 
         ([PAGED, settled("unknown")], "emergency_nobody"),
         ([settled("accepted"), PAGED], "emergency_paged"),
         ([LADDER_OVER], "emergency_nobody"),
-        ([ACKNOWLEDGED], "emergency_acknowledged"),
+        ([ACKNOWLEDGED], "emergency_acknowledged_no_reach"),
+        ([SetReach(b"x"), ACKNOWLEDGED], "emergency_acknowledged"),
         ([CONTACT], "emergency_contact"),
     ],
 )

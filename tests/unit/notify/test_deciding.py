@@ -193,12 +193,31 @@ def test_a_closed_case_is_purged_again_whatever_comes_late() -> None:
 
 @pytest.mark.parametrize(
     ("how", "told"),
-    [("replaced", [ANA]), ("lapsed", [ANA]), ("withdrawn", [ANA]), ("closed", []), ("stepped_back", [])],
+    [("replaced", [ANA]), ("lapsed", [ANA]), ("withdrawn", [ANA]), ("closed", [ANA]), ("stepped_back", [])],
 )
 def test_who_is_told_that_an_assignment_has_ended(how: str, told: list[PersonId]) -> None:
     story = Story().then(offer()).mailed().then(assigned())
     ended = AssignmentEnded.model_validate({"assignment": ASSIGNMENT, "person": ANA, "how": how})
     assert story.then(ended, ended).lines == told
+
+
+def test_who_has_closed_it_is_not_told_that_it_is_over() -> None:
+    story = Story().then(offer()).mailed().then(assigned(), released()).answers("close", subject=ASSIGNMENT)
+    assert story.then(AssignmentEnded(assignment=ASSIGNMENT, person=ANA, how="closed")).lines == []
+
+
+def test_the_contact_behind_a_taken_page_has_no_buttons_and_ends_with_the_ladder() -> None:
+    to_ana = ContactReleased(assignment=LADDER, recipient=ANA, sealed=b"sealed")
+    story = Story().then(paged((PAGE, ANA), (UUID(int=25), BEN))).mailed()
+    story.then(LadderAcknowledged(ladder=LADDER, person=ANA), to_ana)
+    assert [intent.klass for intent in story.of("details")] == ["crisis"]
+    shown = view(story.state.matters[LADDER], [], NOW)
+    assert (shown.told, shown.verbs) == ("use_page", ())
+    assert story.answers("close", subject=LADDER).state.replies == {}
+    story.then(LadderEnded(ladder=LADDER, how="contact"))
+    assert story.state.matters[LADDER].state == "ended"
+    late = Story().then(paged((PAGE, ANA)), LadderEnded(ladder=LADDER, how="contact"), to_ana)
+    assert (late.of("details"), LADDER in late.state.matters) == ([], False)
 
 
 @pytest.mark.parametrize(("why", "told"), [("covered", []), ("ineligible", []), ("ended", [ANA])])

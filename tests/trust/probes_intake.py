@@ -1,0 +1,316 @@
+"""How every door of intake is tried with what belongs to another agency. `mine` tries; `theirs` must not be felt."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from uuid import uuid4
+
+from tests.trust.calls import Call, answered, api, page
+from tests.trust.routes import Door
+from tests.trust.scene import REACH, Side, like
+from tests.trust.town import Town, hash_of
+
+DIRECTORY, POLICY, KEYS, CASE = "/v1/agency/directory", "/v1/agency/policy", "/v1/agency/keys", "/v1/case"
+
+
+@dataclass(frozen=True, repr=False)
+class World:
+    """Two agencies in full swing."""
+
+    town: Town
+    mine: Side
+    theirs: Side
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The same call twice: with something of the other agency, and with something that nobody has."""
+
+    foreign: Call
+    unknown: Call
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """A door that takes no id, and why."""
+
+    why: str
+
+
+Probe = Callable[[World], AsyncIterator[Pair]]
+
+
+def unknown() -> str:
+    """A secret that leads nowhere."""
+    return secrets.token_urlsafe(32)
+
+
+def secrets_of(side: Side) -> list[str]:
+    """Everything of an agency that somebody might try where a case code or a key belongs."""
+    return [
+        *(
+            side.agency.key,
+            side.asked.reference,
+            side.links["m"],
+            side.links["w"],
+            side.sessions["m"].partition("=")[2],
+        ),
+        *(hash_of(side.asked.code), side.credentials[0], side.persons[0], str(side.agency.agency_id)),
+    ]
+
+
+def bearers(method: str, path: str, document: object = None, *, codes: bool = True, **headers: str) -> Probe:
+    """The other agency's secrets as bearer, where another kind of secret belongs."""
+
+    async def probe(world: World) -> AsyncIterator[Pair]:
+        tried = secrets_of(world.theirs)
+        if codes:
+            tried = [one for one in tried if one != world.theirs.agency.key] + [world.mine.agency.key]
+        else:
+            tried = [one for one in tried if one != world.theirs.agency.key] + [world.theirs.asked.code]
+        for one in tried:
+            sent = {name: secrets.token_urlsafe(16) if value == "fresh" else value for name, value in headers.items()}
+            yield Pair(
+                api(method, path, document, bearer=one, **sent), api(method, path, document, bearer=unknown(), **sent)
+            )
+
+    return probe
+
+
+def all_of(*probes: Probe) -> Probe:
+    """One after the other."""
+
+    async def probe(world: World) -> AsyncIterator[Pair]:
+        for one in probes:
+            async for pair in one(world):
+                yield pair
+
+    return probe
+
+
+def public(path: str) -> Probe:
+    """Whoever knows the short name may read it: a key of another agency makes no difference."""
+
+    async def probe(world: World) -> AsyncIterator[Pair]:
+        there = path.replace("{slug}", world.theirs.agency.slug)
+        yield Pair(api("GET", there, bearer=world.mine.agency.key), api("GET", there))
+
+    return probe
+
+
+async def asking(world: World) -> AsyncIterator[Pair]:
+    """A code that is somebody's elsewhere is as taken as one's own; names of another agency name nobody."""
+    town, mine, theirs = world.town, world.mine.agency, world.theirs
+    path = f"/v1/agencies/{mine.slug}/requests"
+    for code in (theirs.asked.code, theirs.closed.code):
+        taken = await town.body(mine, code, topics=["sleep"])
+        yield Pair(
+            api("POST", path, taken),
+            api("POST", path, await town.body(mine, world.mine.asked.code, topics=["sleep"])),
+        )
+    for one in theirs.agency.people:
+        for name in filter(None, (one["name"], one.get("badge"), one["person_ref"] + theirs.agency.slug)):
+            own = {"choose": "shortlist", "avoid_people": [name], "about_me": {"supervisor": name}}
+            nobody = {"choose": "shortlist", "avoid_people": ["Nobody X"], "about_me": {"supervisor": "Nobody X"}}
+            yield Pair(
+                api("POST", path, await town.body(mine, unknown(), **own)),
+                api("POST", path, await town.body(mine, unknown(), **nobody)),
+            )
+
+
+async def choosing(world: World) -> AsyncIterator[Pair]:
+    """Somebody of another agency is as unknown as nobody."""
+    for mine in (world.mine.choosing, world.mine.asked, world.mine.released):
+        for one in world.theirs.persons:
+            yield Pair(
+                api("PUT", f"{CASE}/choice", {"person": one}, bearer=mine.code),
+                api("PUT", f"{CASE}/choice", {"person": str(uuid4())}, bearer=mine.code),
+            )
+
+
+def once(name: str) -> Probe:
+    """An Idempotency-Key that somebody else has used is a new one here."""
+
+    async def probe(world: World) -> AsyncIterator[Pair]:
+        town, agency = world.town, world.mine.agency
+        wanted = {"choose": "shortlist", "reach": REACH}
+        first, second = await town.ask(agency, **wanted), await town.ask(agency, **wanted)
+        for one in (first, second):
+            await one.until("choosing")
+        path, used = f"{CASE}/{name}", world.theirs.closing_key
+        yield Pair(
+            api("POST", path, bearer=first.code, Idempotency_Key=used),
+            api("POST", path, bearer=second.code, Idempotency_Key=secrets.token_urlsafe(16)),
+        )
+
+    return probe
+
+
+def naming(path: str) -> Probe:
+    """An agency is told by the key alone: naming another one changes nothing."""
+
+    async def probe(world: World) -> AsyncIterator[Pair]:
+        key, theirs = world.mine.agency.key, world.theirs.agency
+        for name, tried in (("agency", str(theirs.agency_id)), ("slug", theirs.slug), ("agency_id", theirs.slug)):
+            yield Pair(
+                api("GET", f"{path}?{name}={tried}", bearer=key, X_Agency=str(theirs.agency_id)),
+                api("GET", f"{path}?{name}={uuid4()}", bearer=key, X_Agency=str(uuid4())),
+            )
+
+    return probe
+
+
+async def replacing_directory(world: World) -> AsyncIterator[Pair]:
+    """Another agency's tag is stale here; its references, names and addresses are nobody's."""
+    mine, theirs = world.mine.agency, world.theirs
+    people = {"people": list(mine.people)}
+    yield Pair(
+        api("PUT", DIRECTORY, people, bearer=mine.key, If_Match=theirs.directory_tag),
+        api("PUT", DIRECTORY, people, bearer=mine.key, If_Match='"77"'),
+    )
+    other = theirs.agency.people[0]
+    tried = {"supervisor_ref": "theirs", "contact": other["contact"], "name": other["name"], "badge": other["badge"]}
+    nobody = {"supervisor_ref": "nobody", "contact": "nobody@nowhere.test", "name": "Nobody X", "badge": "B0"}
+    for field, value in tried.items():
+        yield Pair(*(_checked(world, {field: one}) for one in (value, nobody[field])))
+    # What an agency says of its own people never touches somebody else's, whose address it may have typed.
+    one = {"person_ref": "X", "role": "peer", "name": "X", "contact": other["contact"]}
+    changed = api("PUT", DIRECTORY, {"people": [*mine.people, one]}, bearer=mine.key, If_Match="*")
+    assert (await answered(world.town.region, changed)).status == 200
+
+
+def _checked(world: World, changed: Mapping[str, object]) -> Call:
+    one = {"person_ref": "X", "role": "peer", "name": "X", "contact": "x@home.test", **changed}
+    people = {"people": [*world.mine.agency.people, one]}
+    return api("PUT", f"{DIRECTORY}?check=true", people, bearer=world.mine.agency.key)
+
+
+async def replacing_policy(world: World) -> AsyncIterator[Pair]:
+    """Another agency's tag is stale here."""
+    key = world.mine.agency.key
+    theirs = await answered(world.town.region, api("GET", POLICY, bearer=world.theirs.agency.key))
+    yield Pair(
+        api("PUT", POLICY, {"grace_s": 60}, bearer=key, If_Match=theirs.headers["etag"]),
+        api("PUT", POLICY, {"grace_s": 60}, bearer=key, If_Match='"77"'),
+    )
+
+
+async def making_keys(world: World) -> AsyncIterator[Pair]:
+    """An Idempotency-Key of another agency is a new one here, and no key of theirs comes back for it."""
+    key, wanted = world.mine.agency.key, {"scopes": ["agency:read"]}
+    yield Pair(
+        api("POST", KEYS, wanted, bearer=key, Idempotency_Key=world.theirs.closing_key),
+        api("POST", KEYS, wanted, bearer=key, Idempotency_Key=unknown()),
+    )
+
+
+async def revoking(world: World) -> AsyncIterator[Pair]:
+    """A key of another agency is unknown, and so is anything else of theirs."""
+    key = world.mine.agency.key
+    for one in (*world.theirs.credentials, *world.theirs.persons[:1], str(world.theirs.agency.agency_id)):
+        yield Pair(api("DELETE", f"{KEYS}/{one}", bearer=key), api("DELETE", f"{KEYS}/{uuid4()}", bearer=key))
+
+
+async def page_of_asking(world: World) -> AsyncIterator[Pair]:
+    """A session of another agency's page is none here."""
+    path = f"/a/{world.theirs.agency.slug}"
+    yield Pair(
+        page("intake", path, cookie=world.mine.page_session), page("intake", path, cookie=like(world.mine.page_session))
+    )
+
+
+async def form_of_asking(world: World) -> AsyncIterator[Pair]:
+    """The nonce of one's own page fits neither another agency's page nor another one's code."""
+    mine, theirs = f"/a/{world.mine.agency.slug}", f"/a/{world.theirs.agency.slug}"
+    own = (await answered(world.town.region, page("intake", mine))).form(has="code").values
+    fields = {"screen": "emergency", "relation": "officer", "code": own["code"], "nonce": own["nonce"]}
+    yield Pair(page("intake", theirs, fields), page("intake", theirs, {**fields, "nonce": unknown()}))
+    for one in (world.theirs.asked.code, world.theirs.closed.code):
+        yield Pair(page("intake", mine, {**fields, "code": one}), page("intake", mine, {**fields, "code": unknown()}))
+
+
+async def page_of_case(world: World) -> AsyncIterator[Pair]:
+    """A session of one agency's page opens nothing at another's."""
+    path = f"/a/{world.theirs.agency.slug}/case"
+    yield Pair(
+        page("intake", path, cookie=world.mine.page_session), page("intake", path, cookie=like(world.mine.page_session))
+    )
+    path = f"/a/{world.mine.agency.slug}/case"
+    yield Pair(
+        page("intake", path, cookie=world.theirs.page_session),
+        page("intake", path, cookie=like(world.mine.page_session)),
+    )
+
+
+async def entering(world: World) -> AsyncIterator[Pair]:
+    """Only codes of this agency's cases lead anywhere from its page."""
+    path = f"/a/{world.mine.agency.slug}/case"
+    for one in (*secrets_of(world.theirs), world.theirs.asked.code):
+        yield Pair(page("intake", path, {"code": one}), page("intake", path, {"code": unknown()}))
+
+
+async def pressing(world: World) -> AsyncIterator[Pair]:
+    """The buttons of a case: one's own session at another agency's page, and another agency's peer on one's own."""
+    mine, theirs = world.mine, world.theirs
+    own = f"/a/{mine.agency.slug}/case"
+    shown = await answered(world.town.region, page("intake", own, cookie=mine.page_session))
+    fields = {"nonce": shown.form(has="nonce").values["nonce"], "key": theirs.closing_key}
+    for name in ("close", "withdraw", "another-peer", "choose", "reach"):
+        there = f"/a/{theirs.agency.slug}/case/{name}"
+        yield Pair(
+            page("intake", there, fields, cookie=mine.page_session),
+            page("intake", there, fields, cookie=like(mine.page_session)),
+        )
+        here = f"{own}/{name}"
+        yield Pair(
+            page("intake", here, fields, cookie=theirs.page_session),
+            page("intake", here, fields, cookie=like(mine.page_session)),
+        )
+    for one in theirs.persons:
+        yield Pair(
+            page("intake", f"{own}/choose", {**fields, "person": one}, cookie=mine.page_session),
+            page("intake", f"{own}/choose", {**fields, "person": str(uuid4())}, cookie=mine.page_session),
+        )
+
+
+PUBLIC_FILE = "the same bytes for everybody; it reads nothing of the request"
+HEALTH = "what this process needs, by name; it knows no agency"
+KEY_ONLY: dict[str, bool] = {"codes": False}
+
+PROBES: Mapping[Door, Probe | Nothing] = {
+    ("GET", "/v1/agencies/{slug}"): public("/v1/agencies/{slug}"),
+    ("GET", "/v1/agencies/{slug}/notice"): public("/v1/agencies/{slug}/notice?relation=officer"),
+    ("POST", "/v1/agencies/{slug}/requests"): asking,
+    ("GET", CASE): bearers("GET", CASE),
+    ("DELETE", CASE): bearers("DELETE", CASE),
+    ("GET", f"{CASE}/peers"): bearers("GET", f"{CASE}/peers"),
+    ("PUT", f"{CASE}/choice"): all_of(bearers("PUT", f"{CASE}/choice", {"anyone": True}), choosing),
+    ("PUT", f"{CASE}/reach"): bearers("PUT", f"{CASE}/reach", {"reach": REACH}),
+    ("POST", f"{CASE}/release"): all_of(bearers("POST", f"{CASE}/release", Idempotency_Key="fresh"), once("release")),
+    ("POST", f"{CASE}/another-peer"): all_of(
+        bearers("POST", f"{CASE}/another-peer", Idempotency_Key="fresh"), once("another-peer")
+    ),
+    ("POST", f"{CASE}/close"): all_of(bearers("POST", f"{CASE}/close", Idempotency_Key="fresh"), once("close")),
+    ("GET", "/v1/agency"): all_of(bearers("GET", "/v1/agency", codes=False), naming("/v1/agency")),
+    ("GET", DIRECTORY): all_of(bearers("GET", DIRECTORY, codes=False), naming(DIRECTORY)),
+    ("PUT", DIRECTORY): all_of(bearers("PUT", DIRECTORY, {"people": []}, codes=False), replacing_directory),
+    ("GET", POLICY): all_of(bearers("GET", POLICY, codes=False), naming(POLICY)),
+    ("PUT", POLICY): all_of(bearers("PUT", POLICY, {}, codes=False, If_Match="*"), replacing_policy),
+    ("GET", KEYS): all_of(bearers("GET", KEYS, codes=False), naming(KEYS)),
+    ("POST", KEYS): all_of(bearers("POST", KEYS, {}, codes=False, Idempotency_Key="fresh"), making_keys),
+    ("DELETE", f"{KEYS}/{{credential_id}}"): revoking,
+    ("GET", "/a/{slug}"): page_of_asking,
+    ("POST", "/a/{slug}"): form_of_asking,
+    ("GET", "/a/{slug}/case"): page_of_case,
+    ("POST", "/a/{slug}/case"): entering,
+    ("POST", "/a/{slug}/case/{name}"): pressing,
+    ("GET", "/assets/page.css"): Nothing(PUBLIC_FILE),
+    ("GET", "/docs"): Nothing(PUBLIC_FILE),
+    ("GET", "/openapi.json"): Nothing(PUBLIC_FILE),
+    ("HEAD", "/openapi.json"): Nothing(PUBLIC_FILE),
+    ("GET", "/leave"): Nothing("it leads away and forgets the session, whosever it is"),
+    ("GET", "/health/live"): Nothing(HEALTH),
+    ("GET", "/health/ready"): Nothing(HEALTH),
+}

@@ -1,0 +1,152 @@
+"""After the end of a case nothing in PostgreSQL joins a peer and the case, whatever table somebody looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from uuid import UUID
+
+from deploy.local.browser import Browser
+from deploy.local.walk import Requester
+from shared import vault
+from shared.types import REGION, AgencyId
+from shared.vault import read_keyring
+from tests.trust.tables import Row, holding, joined, rows, settled
+from tests.trust.town import Agency, Town, person
+
+REACH = {"channel": "mail", "address": "requester@reach.test", "safe_times": "after six", "leave_message": False}
+STATISTIC = {"statistic_id", "agency_id", "month", "relation", "urgency", "help", "outcome"}
+TOMBSTONE = {"case_id", "agency_id", "closed", "at"}
+SERVICES = {"intake", "matching", "referral", "notify"}
+
+
+def people() -> list[dict[str, object]]:
+    return [
+        person("P1", "peer", "Ada Poe", contact="ada@purge.test", shows="801-555-0177", offers=["talk"]),
+        person("P2", "peer", "Bea Roe", contact="bea@purge.test", offers=["talk"]),
+        person("C1", "coordinator", "Cem Loe", contact="cem@purge.test"),
+    ]
+
+
+async def persons(town: Town) -> set[UUID]:
+    return {
+        UUID(row.values["person_id"]) for row in await rows(await town.region.sql()) if row.table == "intake.people"
+    }
+
+
+def may_stay(row: Row) -> bool:
+    """What is left of a case: its id alone, its key destroyed, and acts without an actor."""
+    if row.name == "tombstones":
+        return set(row.values) == TOMBSTONE
+    if row.table == "vault.data_keys":
+        return row.values["wrapped"] is None and row.values["destroyed_at"] is not None
+    return row.name == "audit" and row.values["actor"] is None
+
+
+def assert_nothing_joins(listed: Collection[Row], case: UUID, whom: Collection[UUID], agency: Agency) -> None:
+    left = holding(listed, case)
+    assert not [row for row in left if not may_stay(row)]
+    assert not [row for row in left if row.ids & set(whom)]
+    ways = joined(listed, case, but={agency.agency_id, REGION})
+    assert not {tables for one, tables in ways.items() if one in whom}
+
+
+def traces_of(listed: Collection[Row], case: UUID, but: Collection[UUID]) -> set[UUID]:
+    """The ids that stood beside the case's: offers, assignments, links, replies, messages."""
+    return {one for row in holding(listed, case) if row.name not in {"audit", "outbox"} for one in row.ids} - set(but)
+
+
+async def opens(town: Town, agency: Agency, case: UUID, sealed: bytes) -> bytes | None:
+    """What intake makes of a sealed reach with the keys that it has now."""
+    keyring = read_keyring(town.region.keyring)
+    scope = AgencyId(agency.agency_id)
+    async with town.region.database.opened("intake") as db, db.transaction([scope]) as tx:
+        key = (await vault.load(tx, keyring, "case", [case])).get(case)
+    return key.open("reach", sealed) if key else None
+
+
+async def test_after_the_grace_nothing_joins_peer_and_case_and_the_reach_opens_no_more(town: Town) -> None:
+    agency = await town.agency("purge-town", people(), grace_s=2)
+    whom = await persons(town)
+    requester, second = await town.released(agency, reach=REACH)
+    case = await town.case_of(requester)
+    sql = await town.region.sql()
+    sealed = await sql.fetchval("SELECT sealed FROM notify.matters WHERE case_id = $1 AND sealed IS NOT NULL", case)
+    assert b"requester@reach.test" in (await opens(town, agency, case, sealed) or b"")
+    await town.press(agency, second, "contacted")
+    await requester.until("in_contact")
+    traces = traces_of(await rows(sql), case, {case, agency.agency_id, *whom})
+    assert len(traces) > 5
+
+    await town.press(agency, second, "close")
+    listed = await town.purged(case)
+    assert_nothing_joins(listed, case, whom, agency)
+    assert {row.schema for row in holding(listed, case) if row.name == "tombstones"} == SERVICES
+    assert not [row for row in listed if row.ids & traces and row.name not in {"audit", "inbox"}]
+    assert await opens(town, agency, case, sealed) is None
+
+
+async def test_the_statistic_of_a_case_leads_nowhere(town: Town) -> None:
+    agency = await town.agency("count-town", people(), grace_s=0)
+    requester, second = await town.released(agency, reach=REACH)
+    case = await town.case_of(requester)
+    await town.press(agency, second, "contacted")
+    await town.press(agency, second, "close")
+    listed = await town.purged(case)
+    (statistic,) = [row for row in listed if row.name == "statistics"]
+    assert set(statistic.values) == STATISTIC
+    assert statistic.values["month"].endswith("-01")
+    assert holding(listed, UUID(statistic.values["statistic_id"])) == [statistic]
+
+
+async def stages(town: Town, agency: Agency) -> Mapping[str, Requester]:
+    """A case at each stage at which its requester may take it back."""
+    before = await town.ask(agency, choose="shortlist", reach=REACH)
+    await before.until("choosing")
+    nobody = await town.ask(agency, preferences={"require": ["veteran"]}, reach=REACH)
+    await nobody.until("unserved")
+    offered = await town.ask(agency, reach=REACH)
+    await town.mail("/m/", agency.contacts)
+    accepted = await town.ask(agency, release="ask_me", reach=REACH)
+    await town.press(agency, await town.mail("/m/", agency.contacts), "accept")
+    await accepted.until("accepted")
+    released, _ = await town.released(agency, reach=REACH)
+    return {"choosing": before, "unserved": nobody, "offered": offered, "accepted": accepted, "released": released}
+
+
+async def test_a_withdrawal_leaves_nothing_that_joins_at_whatever_stage(town: Town) -> None:
+    agency = await town.agency("back-town", people())
+    whom = await persons(town)
+    asked = await stages(town, agency)
+    cases = {name: await town.case_of(requester) for name, requester in asked.items()}
+    sql = await town.region.sql()
+    await settled(sql)
+    before = await rows(sql)
+    traces = {name: traces_of(before, case, {case, agency.agency_id, *whom}) for name, case in cases.items()}
+    for name, requester in asked.items():
+        assert await withdrawn(requester) == 200, name
+    for name, case in cases.items():
+        listed = await town.purged(case)
+        assert_nothing_joins(listed, case, whom, agency)
+        left = [row for row in listed if row.ids & traces[name] and row.name not in {"audit", "inbox"}]
+        assert not left, name
+    assert {row.values["outcome"] for row in listed if row.name == "statistics"} == {"withdrawn"}
+
+
+async def withdrawn(requester: Requester) -> int:
+    return (await Browser().api("DELETE", f"{requester.intake}/v1/case", bearer=requester.code)).status
+
+
+async def test_no_number_of_a_transaction_joins_peer_and_case_or_case_and_statistic(town: Town) -> None:
+    agency = await town.agency("xid-town", people(), grace_s=0)
+    whom = await persons(town)
+    requester, second = await town.released(agency, reach=REACH)
+    case = await town.case_of(requester)
+    await town.press(agency, second, "contacted")
+    await town.press(agency, second, "close")
+    await town.purged(case)
+    sql = await town.region.sql()
+    listed = await rows(sql)
+    of_case = {row.written_by for row in holding(listed, case)}
+    beside = {row.table for row in listed if row.written_by in of_case and case not in row.ids}
+    print(beside, [(r.table, r.values) for r in listed if r.written_by in of_case and r.ids & whom])
+    assert not beside
