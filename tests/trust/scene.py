@@ -53,7 +53,7 @@ def people(slug: str) -> list[dict[str, object]]:
 
 
 async def set_up(town: Town, name: str, *, uploads: int = 1) -> Side:
-    """An agency in full swing; `uploads` of its directory come after the first, so that revisions differ."""
+    """An agency in full swing; `uploads` of its directory and policy come after the first, so that revisions differ."""
     slug = f"{name}-{secrets.token_hex(3)}"
     agency = await town.agency(slug, people(slug), **SLOW)
     released, second = await town.released(agency, reach=REACH)
@@ -68,6 +68,7 @@ async def set_up(town: Town, name: str, *, uploads: int = 1) -> Side:
     alarm = await town.mail("/p/", agency.coordinators)
     listed = [*agency.people]
     for number in range(uploads):
+        await town.put(agency, "policy", {**SLOW, "grace_s": 3601 + number})
         one = person(f"N{number}", "peer", f"New {slug}", contact=f"new{number}@{slug}.test")
         listed.append(one)
         await town.put(agency, "directory", {"people": listed})

@@ -279,11 +279,11 @@ def _entering(routes: APIRouter, sheets: Sheets) -> None:
 
     @routes.post("/a/{slug}/case")
     async def enter(slug: str, request: Request) -> Response:
-        await sheets.desk.agency(slug)
+        agency = await sheets.desk.agency(slug)
         typed = codes.readings(one(await read_form(request), "code"))
         code = await _meant(sheets.desk, typed)
         try:
-            await led_by(sheets.desk, request, code)
+            await led_by(sheets.desk, request, code, within=agency.agency_id)
         except Refused as refused:
             return _enter_again(sheets, request, refused)
         response = RedirectResponse(f"/a/{slug}/case", HTTPStatus.SEE_OTHER)

@@ -25,7 +25,7 @@ from shared.db import Transaction
 from shared.doors import Door
 from shared.http.idempotency import digest, key_of
 from shared.http.tracing import work_of
-from shared.types import REGION, PersonId
+from shared.types import REGION, AgencyId, PersonId
 
 
 class _Body(BaseModel):
@@ -139,10 +139,13 @@ async def admitted(desk: Desk, request: Request) -> Door:
     return await led_by(desk, request, code.strip())
 
 
-async def led_by(desk: Desk, request: Request, code: str) -> Door:
-    """Where a code leads. One that could not be a code is looked for all the same: the answer takes as long."""
+async def led_by(desk: Desk, request: Request, code: str, *, within: AgencyId | None = None) -> Door:
+    """Where a code leads, at the page of an agency only to its own cases.
+
+    One that could not be a code is looked for all the same: the answer takes as long.
+    """
     door = await requester.door_of(desk.db, desk.keyring, code)
-    if door is None or not looks_like_code(code):
+    if door is None or not looks_like_code(code) or within not in {None, door.agency_id}:
         desk.wrong_code(source_of(request))
     work_of(request).tag_case(door.subject)
     request.state.slug = desk.lines.slug_of(door.agency_id)
