@@ -75,10 +75,14 @@ class Ledger:
         listed = await self.admin.list_consumer_groups()
         groups = [name for name, *_ in listed if name.startswith(self.topics.prefix)]
         found: dict[str, set[str]] = {}
-        for answer in await self.admin.describe_consumer_groups(groups):
+        for group in groups:
+            # One by one: the client cannot read an answer about several groups.
+            [answer] = await self.admin.describe_consumer_groups([group])
             for _, name, _, _, _, members, *_ in answer.groups:
-                assigned = [MemberAssignment.decode(member[-1]).partitions() for member in members]
-                found[name] = {place.topic for places in assigned for place in places}
+                assigned = [MemberAssignment.decode(member[4]).partitions() for member in members if member[4]]
+                # Groups of earlier tests are still known, without a member.
+                if members:
+                    found[name] = {place.topic for places in assigned for place in places}
         return found
 
     def of(self, case: UUID, topic: str = "") -> list[Entry]:

@@ -34,8 +34,9 @@ POLICY: Document = {
     "crisis_cooldown_s": 0,
     "rung_within_s": 900,
     "emergency": {"offers_out": 1, "answer_within_s": 600},
+    "routine": {"answer_within_s": 60},
 }
-"""One offer at a time, peers that never tire, and times that no restart can use up."""
+"""One offer at a time, peers that never tire, and times that no restart can use up; a routine answer is due soon."""
 
 
 @dataclass(frozen=True)

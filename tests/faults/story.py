@@ -53,37 +53,32 @@ class Story:
         """The whole of it. At the end the case is purged, everything is at rest, and nothing happened twice."""
         # What is left of an earlier case leads nowhere any more.
         await self.stand.town.mailbox.forget_present()
-        await self._ask()
+        requester = await self.asked(**({"urgency": "emergency"} if self.course.emergency else {}))
         if "expire" in self.course.steps:
             await self._step("expire", self._pending, self._silence)
         if self.course.emergency:
-            await self._step("acknowledge", self._page, lambda mail: self._press(mail, "acknowledge"))
+            await self._step("acknowledge", self._page, lambda mail: self.press(mail, "acknowledge"))
             await self.stand.ledger.said(self.case, LadderAcknowledged)
-        await self._step("accept", self._offer, lambda mail: self._press(mail, "accept"))
-        requester = await self._released()
+        await self._step("accept", self.offer, lambda mail: self.press(mail, "accept"))
+        await requester.until("released")
         second = await self.stand.town.mail("/w/", self.stand.agency.contacts)
-        await self._press(second, "contacted")
+        await self.press(second, "contacted")
         await requester.until("in_contact")
+        await self.counted()
+        await self._step("close", self._nothing, lambda _: self.press(second, "close"))
+        await self.ended()
+
+    async def counted(self) -> None:
+        """Count the mails about the case, before its end makes their links lead nowhere."""
         self.letters = await self.stand.letters(self.case)
-        await self._step("close", self._nothing, lambda _: self._press(second, "close"))
-        await self._ended()
 
     async def _step(self, name: Step, before: Callable[[], Awaitable[T]], do: Callable[[T], Awaitable[None]]) -> None:
-        """Do something at a door; told to die, a service is proved dead there, started, and asked again if need be."""
         found = await before()
         kill = self.course.steps.get(name)
         if kill is None:
             await do(found)
-            return
-        if kill.point == "before-offset":
-            await self.stand.offsets_committed(kill.service)
-        self.stand.arm(kill)
-        answered = await _answered(do(found))
-        await self.stand.death(kill)
-        await proof.prove(self.stand, kill, await self._known())
-        await self.stand.revive(kill.service)
-        if not answered:
-            await do(found)
+        else:
+            await survived(self.stand, kill, lambda: do(found), self._known)
 
     async def _known(self) -> UUID:
         """The case's id: intake has one case at a time here."""
@@ -92,10 +87,10 @@ class Story:
             self._case = await eventually(lambda: sql.fetchval("SELECT case_id FROM intake.requests"), what="the case")
         return self.case
 
-    async def _ask(self) -> None:
-        stand, emergency = self.stand, self.course.emergency
-        changes = {"urgency": "emergency"} if emergency else {}
-        body = await stand.town.body(stand.agency, self.code, reach=REACH, **changes)
+    async def asked(self, **changes: object) -> Requester:
+        """Somebody asks; the device sends the same again when nobody answers."""
+        stand = self.stand
+        body = await stand.town.body(stand.agency, self.code, **({"reach": REACH} | changes))
 
         async def send(_: None) -> None:
             answer = await stand.town.send(stand.agency, body)
@@ -103,11 +98,12 @@ class Story:
 
         await self._step("ask", self._nothing, send)
         await self._known()
+        return Requester(stand.town.intake, self.code, "")
 
     async def _nothing(self) -> None:
         return None
 
-    async def _offer(self) -> Mail:
+    async def offer(self) -> Mail:
         """The mail of an offer. One whose outcome is unknown is not sent again: its time passes, the next is asked."""
         while True:
             offer = self.stand.ledger.facts(self.case, OfferMade)
@@ -122,7 +118,7 @@ class Story:
             await self._silence(made)
 
     async def _pending(self) -> OfferMade:
-        mail = await self._offer()
+        mail = await self.offer()
         assert mail is not None
         return self.stand.ledger.facts(self.case, OfferMade)[-1]
 
@@ -140,19 +136,13 @@ class Story:
     async def _page(self) -> Mail:
         return await self.stand.town.mail("/p/", self.stand.on_call)
 
-    async def _press(self, mail: Mail, verb: str) -> None:
+    async def press(self, mail: Mail, verb: str) -> None:
         """Follow the link, give the PIN, press the button; nothing when an answer was taken before."""
         browser, page = await walk.opened(mail.link, self.stand.agency.pin)
         if any(form.button(verb) for form in page.forms):
             await walk.press(browser, page, verb)
 
-    async def _released(self) -> Requester:
-        """The requester's device, once it sees that the reach was released."""
-        requester = Requester(self.stand.town.intake, self.code, "")
-        await requester.until("released")
-        return requester
-
-    async def _ended(self) -> None:
+    async def ended(self) -> None:
         stand = self.stand
         await stand.ledger.said(self.case, CaseClosed)
         await walk.purged(stand.region.local, CaseId(self.case))

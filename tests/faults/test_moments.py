@@ -56,41 +56,6 @@ async def restarted(stand: Stand) -> None:
         await stand.region.services[service, FIRST].ready(stand.region.http)
 
 
-async def test_of_two_who_accept_in_the_same_moment_one_wins_and_the_other_is_thanked(stand: Stand) -> None:
-    home = stand.region.url("notify")
-    beside = await stand.region.start("notify", replica=BESIDE, env=OPEN_DOORS)
-    for _ in range(3):
-        requester, case = await asked(stand, urgency="urgent")
-        one, two = await offers(stand, 2)
-        # Each answers at another replica.
-        other = replace(two, link=two.link.replace(home, beside.url))
-        opened = [await walk.opened(mail.link, stand.agency.pin) for mail in (one, other)]
-        pressed = [walk.pressed(browser, page, "accept") for browser, page in opened]
-        assert [answer.status for answer in await asyncio.gather(*pressed)] == [200, 200]
-
-        async def both_settled(case: UUID = case) -> list[str]:
-            found = stand.ledger.facts(case, ReplySettled)
-            return sorted(reply.outcome for reply in found) if len(found) == 2 else []
-
-        assert await eventually(both_settled, what="two settled replies") == ["accepted", "covered"]
-        await requester.until("released")
-        (winner,) = stand.ledger.facts(case, PeerAssigned)
-        (covered,) = stand.ledger.facts(case, OfferRescinded)
-        assert {winner.offer, covered.offer} == {offer.offer for offer in stand.ledger.facts(case, OfferMade)}
-        assert covered.why == "covered"
-        won = await stand.town.mail("/w/", stand.agency.contacts)
-        (loser,) = [mail for mail in (one, two) if mail.to != won.to]
-
-        async def thanked(loser: Mail = loser) -> bool:
-            return "Already covered, thank you" in (await walk.opened_anyway(loser.link, stand.agency.pin)).seen
-
-        await eventually(thanked, what="the other hears that it is covered", every=0.5)
-        assert [one.person for one in await stand.letters(case) if one.purpose == "case"] == [winner.person]
-        await over(stand, requester, case)
-    assert await beside.stop() == 0
-    stand.spoiled = False
-
-
 async def test_a_coordinator_who_is_named_hears_nothing_when_nobody_is_left(stand: Stand) -> None:
     (named,) = [one for one in stand.agency.people if one["role"] == "coordinator"]
     before = {to: len(await stand.region.mails(to=to)) for to in stand.on_call}
@@ -134,3 +99,38 @@ async def test_a_restart_of_everything_in_the_midst_loses_nothing(stand: Stand) 
     await stand.at_rest()
     assert len(stand.ledger.facts(case, OfferMade)) == len(stand.ledger.facts(case, PeerAssigned)) == 1
     stand.spoiled = False
+
+
+async def test_of_two_who_accept_in_the_same_moment_one_wins_and_the_other_is_thanked(stand: Stand) -> None:
+    home = stand.region.url("notify")
+    await stand.region.start("matching", replica=BESIDE)
+    beside = await stand.region.start("notify", replica=BESIDE, env=OPEN_DOORS)
+    for _ in range(3):
+        requester, case = await asked(stand, urgency="urgent")
+        one, two = await offers(stand, 2)
+        # Each answers at another replica.
+        other = replace(two, link=two.link.replace(home, beside.url))
+        opened = [await walk.opened(mail.link, stand.agency.pin) for mail in (one, other)]
+        pressed = [walk.pressed(browser, page, "accept") for browser, page in opened]
+        assert [answer.status for answer in await asyncio.gather(*pressed)] == [200, 200]
+
+        async def both_settled(case: UUID = case) -> list[str]:
+            found = stand.ledger.facts(case, ReplySettled)
+            return sorted(reply.outcome for reply in found) if len(found) == 2 else []
+
+        assert await eventually(both_settled, what="two settled replies") == ["accepted", "covered"]
+        await requester.until("released")
+        (winner,) = stand.ledger.facts(case, PeerAssigned)
+        (covered,) = stand.ledger.facts(case, OfferRescinded)
+        assert {winner.offer, covered.offer} == {offer.offer for offer in stand.ledger.facts(case, OfferMade)}
+        assert covered.why == "covered"
+        won = await stand.town.mail("/w/", stand.agency.contacts)
+        (loser,) = [mail for mail in (one, two) if mail.to != won.to]
+
+        async def thanked(loser: Mail = loser) -> bool:
+            return "Already covered, thank you" in (await walk.opened_anyway(loser.link, stand.agency.pin)).seen
+
+        await eventually(thanked, what="the other hears that it is covered", every=0.5)
+        assert [one.person for one in await stand.letters(case) if one.purpose == "case"] == [winner.person]
+        await over(stand, requester, case)
+    assert await beside.stop() == 0

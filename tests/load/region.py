@@ -27,7 +27,8 @@ from tests.load.floors.pipeline import Drained
 from tests.load.stand import Stand, say
 
 WARMING_S = 5.0
-CONNECTIONS = 32
+CONNECTIONS = 128
+"""Every requester has one of their own; a burst of hundreds comes over as many."""
 WITHIN_S = 300.0
 PATIENT = {"PEERLINE_REQUESTS_PER_SOURCE": "1000000", "PEERLINE_REQUESTS_PER_AGENCY": "1000000"}
 """Rate limits are raised: all requesters of a load test come from one address."""
