@@ -133,4 +133,3 @@ async def test_of_two_who_accept_in_the_same_moment_one_wins_and_the_other_is_th
         await eventually(thanked, what="the other hears that it is covered", every=0.5)
         assert [one.person for one in await stand.letters(case) if one.purpose == "case"] == [winner.person]
         await over(stand, requester, case)
-    assert await beside.stop() == 0

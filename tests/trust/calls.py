@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from deploy.local.browser import FORM, Answer
 from tests.harness.region import Region
+from tests.harness.waiting import eventually
 from tests.trust.town import as_json
 
 VARIES = {"reference", "next_by", "id", "key", "created_at"}
@@ -19,6 +20,7 @@ VARIES = {"reference", "next_by", "id", "key", "created_at"}
 _FRESH = re.compile(r'(name="(?:nonce|code|key)" value=")[^"]*(")')
 _SPOKEN_CODE = re.compile(r"(?:[A-Za-z0-9_-]{4} ){5}[A-Za-z0-9_-]{2}")
 LARGE = 1 << 20
+TOO_MANY = 429
 HEADERS = ("content-type", "location", "cache-control", "www-authenticate", "allow", "etag")
 
 
@@ -53,7 +55,18 @@ def page(service: str, path: str, fields: Mapping[str, str] | None = None, *, co
 
 
 async def answered(region: Region, call: Call) -> Answer:
-    """What is answered to a call."""
+    """What is answered to a call. notify counts how often a source sends: whoever probes it waits for a turn."""
+    if call.service != "notify" or call.method != "POST":
+        return await _answered(region, call)
+
+    async def in_turn() -> Answer | None:
+        answer = await _answered(region, call)
+        return answer if answer.status != TOO_MANY else None
+
+    return await eventually(in_turn, 60, what="a turn", every=0.5)
+
+
+async def _answered(region: Region, call: Call) -> Answer:
     url = region.url(call.service) + call.path
     sent = {"Accept": "*/*"} | dict(call.headers)
     body = BytesIO(call.body) if call.body is not None else None

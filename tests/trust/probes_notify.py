@@ -11,6 +11,8 @@ from tests.trust.probes_intake import HEALTH, PUBLIC_FILE, Nothing, Pair, Probe,
 from tests.trust.routes import Door
 from tests.trust.scene import First
 
+VERBS: Mapping[First, tuple[str, ...]] = {"m": ("accept",), "w": ("contacted", "close"), "p": ("acknowledge",)}
+
 
 def opening(method: str, first: First) -> Probe:
     """Another's link in one's own session shows what an unknown link shows."""
@@ -44,7 +46,7 @@ def answering(first: First) -> Probe:
         for own, session in world.mine.sessions.items():
             shown = await answered(world.town.region, page("notify", f"/{own}/{world.mine.links[own]}", cookie=session))
             fields = {"nonce": shown.form(has="nonce").values["nonce"]}
-            for verb in ("accept", "decline", "close", "contacted", "acknowledge"):
+            for verb in VERBS[first]:
                 yield Pair(
                     *(
                         page("notify", f"/{first}/{token}/answer", {**fields, "verb": verb}, cookie=session)

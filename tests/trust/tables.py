@@ -97,7 +97,9 @@ def of_agency(listed: Collection[Row], agency: UUID) -> list[Row]:
     """The rows of an agency, and those without an agency that name something only this one has."""
     own = [row for row in listed if _agency(row) == agency]
     known = {one for row in own for one in row.ids}
-    others = {one for row in listed if _agency(row) not in {agency, None} for one in row.ids}
+    # The audit of another agency may well say which id was tried in vain.
+    elsewhere = [row for row in listed if _agency(row) not in {agency, None} and row.name != "audit"]
+    others = {one for row in elsewhere for one in row.ids}
     named = known - others
     return own + [row for row in listed if _agency(row) is None and named & row.ids]
 
