@@ -46,6 +46,7 @@ class Role(StrEnum):
 
     PEER = "peer"
     COORDINATOR = "coordinator"
+    CLINICIAN = "clinician"
     MEMBER = "member"
     DUTY = "duty"
 

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from shared.events.envelope import CONTACTS, DIRECTORY, INTAKE, INTAKE_CRISIS, Fact, Topic, Value
 from shared.events.policy import Capabilities, Policy
@@ -20,6 +20,15 @@ Token = Annotated[str, Field(pattern=r"^[a-z_]{1,32}(:[a-z0-9_-]{1,64})?$")]
 """An attribute as peers declare it and requesters wish for it, such as `language:es`, `gender:female`, `veteran`."""
 
 Manner = Literal["call", "text", "mail", "they_reach_you"]
+
+About = Literal["self", "someone_else"]
+"""Whom it is about. Of somebody else nothing is kept: the caller is the one who is served."""
+
+Adviser = Literal["clinician", "coordinator", "peer"]
+"""Who may be asked for advice."""
+
+ClinicalPath = Literal["none", "outside", "referral"]
+"""What "they want a clinician" leads to: outside resources, those and an adviser's suggestions, or a referral."""
 
 
 class Wishes(Value):
@@ -44,6 +53,8 @@ class Ask(Value):
     wishes: Wishes = Wishes()
     bars: tuple[PersonId, ...] = ()
     policy: Policy
+    about: About = "self"
+    jurisdiction: str = ""
 
 
 class RequestSubmitted(Fact):
@@ -65,6 +76,55 @@ class CrisisRaised(Fact):
     ask: Ask
     jurisdiction: str
     rungs: tuple[tuple[PersonId, ...], ...]
+
+
+class DirectAsked(Fact):
+    """The requester wants a clinician without a peer in between; the request is its own consent.
+
+    It may begin a case, in which no peer is looked for, or come to one that has a peer already.
+    """
+
+    TOPIC: ClassVar[Topic] = INTAKE
+    type: Literal["intake.direct_asked.v1"] = "intake.direct_asked.v1"
+    referral: UUID
+    consent: UUID
+    expires: AwareDatetime
+    ask: Ask
+
+
+class ConsentGiven(Fact):
+    """The requester agrees that a clinician of the program may know how to reach them, for this referral."""
+
+    TOPIC: ClassVar[Topic] = INTAKE
+    type: Literal["intake.consent_given.v1"] = "intake.consent_given.v1"
+    consent: UUID
+    recipient: Literal["clinician"]
+    purpose: Literal["referral"]
+    referral: UUID
+    expires: AwareDatetime
+
+
+class ConsentWithdrawn(Fact):
+    """The requester has refused, or takes the consent back: the referral ends, and nobody is asked why."""
+
+    TOPIC: ClassVar[Topic] = INTAKE
+    type: Literal["intake.consent_withdrawn.v1"] = "intake.consent_withdrawn.v1"
+    recipient: Literal["clinician"]
+    referral: UUID
+
+
+class OutreachAsked(Fact):
+    """Somebody who is worried asks that one neutral message be sent to the person they worry about; never a second.
+
+    `sealed` is the mail address under the case's key, field `outreach`. It is kept nowhere after the one attempt.
+    """
+
+    TOPIC: ClassVar[Topic] = INTAKE
+    type: Literal["intake.outreach_asked.v1"] = "intake.outreach_asked.v1"
+    outreach: UUID
+    slug: str
+    language: str
+    sealed: bytes
 
 
 class PeerChosen(Fact):
@@ -92,8 +152,15 @@ class ContactReleased(Fact):
     TOPIC: ClassVar[Topic] = INTAKE
     type: Literal["intake.contact_released.v1"] = "intake.contact_released.v1"
     assignment: UUID
+    """The assignment, the ladder or the referral by which the recipient may see it."""
     recipient: PersonId
     sealed: bytes | None = None
+    advisers: tuple[Adviser, ...] = ()
+    """Whom a peer may ask for advice in this case."""
+    clinical: ClinicalPath = "none"
+    about: About = "self"
+    consent: UUID | None = None
+    """Of a referral: the live consent that allows it."""
 
 
 class CaseClosing(Fact):
@@ -125,7 +192,7 @@ class KeyDestroyed(Fact):
     TOPIC: ClassVar[Topic] = INTAKE
     KEYED_BY_CASE: ClassVar[bool] = False
     type: Literal["intake.key_destroyed.v1"] = "intake.key_destroyed.v1"
-    kind: Literal["case", "person"]
+    kind: Literal["case", "person", "consult"]
 
 
 class AgencySet(Fact):
@@ -145,7 +212,7 @@ class AgencySet(Fact):
 
 
 class PersonSet(Fact):
-    """A peer or coordinator as he is now, whole, without name or contact point. Key: the person.
+    """A peer, coordinator or clinician as he is now, whole, without name or contact point. Key: the person.
 
     `hours` is a weekly pattern in the agency's zone ("Mon-Fri 08:00-18:00; Sat 10:00-14:00"), or "" for always.
     """
@@ -205,6 +272,10 @@ class ContactPointsSet(Fact):
 IntakeFact = (
     RequestSubmitted
     | CrisisRaised
+    | DirectAsked
+    | ConsentGiven
+    | ConsentWithdrawn
+    | OutreachAsked
     | PeerChosen
     | AnotherPeerAsked
     | ContactReleased

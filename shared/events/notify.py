@@ -8,10 +8,12 @@ from uuid import UUID
 from pydantic import AwareDatetime
 
 from shared.events.envelope import NOTIFY, NOTIFY_CRISIS, Fact, Topic
+from shared.events.intake import Adviser
 from shared.types import PersonId
 
 Verb = Literal["accept", "decline", "not_now", "contacted", "step_back", "close"]
 PageVerb = Literal["acknowledge", "cannot", "contact_confirmed"]
+ReferralVerb = Literal["accept", "reject", "hold", "resume", "handoff", "complete", "cannot_go_on"]
 
 
 class ReplyReceived(Fact):
@@ -23,6 +25,83 @@ class ReplyReceived(Fact):
     subject: UUID
     person: PersonId
     verb: Verb
+    received_at: AwareDatetime
+
+
+class ConsultAsked(Fact):
+    """A peer wants advice. `topics` are codes; `sealed` is the question under the consult's own key, field `question`.
+
+    The question was refused here when it held what would tell who the requester is.
+    """
+
+    TOPIC: ClassVar[Topic] = NOTIFY
+    type: Literal["notify.consult_asked.v1"] = "notify.consult_asked.v1"
+    reply: UUID
+    consult: UUID
+    assignment: UUID
+    person: PersonId
+    to: Adviser
+    topics: tuple[str, ...]
+    sealed: bytes
+    received_at: AwareDatetime
+
+
+class ConsultReplied(Fact):
+    """An adviser has answered (`sealed`: under the consult's key, field `answer`) or cannot."""
+
+    TOPIC: ClassVar[Topic] = NOTIFY
+    type: Literal["notify.consult_replied.v1"] = "notify.consult_replied.v1"
+    reply: UUID
+    consult: UUID
+    person: PersonId
+    verb: Literal["answer", "cannot"]
+    sealed: bytes | None = None
+    received_at: AwareDatetime
+
+
+class ClinicianWanted(Fact):
+    """A peer reports that the requester wants a clinician. Nothing is disclosed by it."""
+
+    TOPIC: ClassVar[Topic] = NOTIFY
+    type: Literal["notify.clinician_wanted.v1"] = "notify.clinician_wanted.v1"
+    reply: UUID
+    assignment: UUID
+    person: PersonId
+    received_at: AwareDatetime
+
+
+class ResourcesOffered(Fact):
+    """A peer gives resources of these kinds; the requester finds them on the status page."""
+
+    TOPIC: ClassVar[Topic] = NOTIFY
+    type: Literal["notify.resources_offered.v1"] = "notify.resources_offered.v1"
+    reply: UUID
+    assignment: UUID
+    person: PersonId
+    kinds: tuple[str, ...]
+    received_at: AwareDatetime
+
+
+class ReferralReplied(Fact):
+    """A clinician has answered a referral, or a peer confirms the hand-off (`verb` handoff)."""
+
+    TOPIC: ClassVar[Topic] = NOTIFY
+    type: Literal["notify.referral_replied.v1"] = "notify.referral_replied.v1"
+    reply: UUID
+    referral: UUID
+    person: PersonId
+    verb: ReferralVerb
+    received_at: AwareDatetime
+
+
+class DangerReported(Fact):
+    """A peer says that the requester is in danger: intake raises the crisis, referral settles the reply at once."""
+
+    TOPIC: ClassVar[Topic] = NOTIFY_CRISIS
+    type: Literal["notify.danger_reported.v1"] = "notify.danger_reported.v1"
+    reply: UUID
+    assignment: UUID
+    person: PersonId
     received_at: AwareDatetime
 
 
@@ -83,4 +162,17 @@ class ContactStopped(Fact):
     revision: int
 
 
-NotifyFact = ReplyReceived | IntentSettled | PageSettled | PageReplied | ContactVerified | ContactStopped
+NotifyFact = (
+    ReplyReceived
+    | ConsultAsked
+    | ConsultReplied
+    | ClinicianWanted
+    | ResourcesOffered
+    | ReferralReplied
+    | DangerReported
+    | IntentSettled
+    | PageSettled
+    | PageReplied
+    | ContactVerified
+    | ContactStopped
+)

@@ -15,9 +15,14 @@ class Capabilities(Value):
     """What an agency's structure allows. The software asks for these, never for the structure's name."""
 
     consult: bool
+    """A licensed clinician advises peers. Without it a coordinator or a second peer does."""
     accept_referral: bool
     direct_employee: bool
     direct_family: bool
+    direct_retiree: bool = False
+    on_call: bool = False
+    """A clinician is paged in an emergency."""
+    trains: bool = False
 
 
 class Policy(Value):
@@ -34,3 +39,10 @@ class Policy(Value):
     open_cases_per_peer: int = Field(ge=1, le=50)
     crisis_cases_per_peer: int = Field(ge=1, le=10)
     crisis_cooldown_s: int = Field(ge=0)
+    consult_within_s: int = Field(default=86_400, ge=30)
+    """An adviser answers by; a reminder goes out after half of it."""
+    consent_remind_s: int = Field(default=86_400, ge=30)
+    referral_within_s: int = Field(default=86_400, ge=30)
+    """A clinician accepts or rejects by; then the next one is asked."""
+    handoff_within_s: int = Field(default=86_400, ge=30)
+    """From acceptance to the hand-off that both sides confirm."""
