@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from rich.table import Table
 
+from deploy.local.sentences import sentence
 from shared.errors import UnknownEvent, Unprocessable
 from shared.events import TOPICS, Envelope, Fact, decode, from_headers
-from shared.events import intake as said
-from shared.events import matching as matched
-from shared.events import notify as told
-from shared.events import referral as brought
 from shared.types import CaseId, PersonId
 
 F = TypeVar("F", bound=Fact)
@@ -139,106 +136,3 @@ def table(seen: Sequence[Seen]) -> Table:
 def plain(seen: Sequence[Seen]) -> str:
     """The timeline for a file or a pipe: a line per event, never broken."""
     return "\n".join(f"{line.after.total_seconds():6.2f} s  {line.service:8}  {line.text}" for line in lines(seen))
-
-
-def spoken(span: timedelta) -> str:
-    """A time span in the unit people would use."""
-    seconds = max(0, round(span.total_seconds()))
-    for unit, size in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * size:
-            return f"{round(seconds / size)} {unit}"
-    return f"{seconds} seconds"
-
-
-def sentence(fact: Fact, who: Callable[[PersonId], str], now: datetime) -> str:
-    """What a fact says, without identity; "" when it has nothing to say to a reader."""
-    match fact:
-        case said.RequestSubmitted(ask=ask) | said.CrisisRaised(ask=ask):
-            kinds = ", ".join(one.value.replace("_", " ") for one in ask.help) or "anything"
-            return f"somebody asks for support: {ask.urgency.value}, {kinds}"
-        case said.PeerChosen():
-            return "the requester has chosen" if fact.person else "the requester takes anyone"
-        case said.AnotherPeerAsked():
-            return f"the requester wants somebody else than peer {who(fact.refused)}, who never learns of it"
-        case said.ContactReleased():
-            how = "sealed" if fact.sealed else "none: the requester will use the peer's number"
-            return f"peer {who(fact.recipient)} may see how to reach the requester ({how})"
-        case said.CaseClosing():
-            return "the case is closing: one unlinkable number is kept, the grace time runs"
-        case said.CaseWithdrawn():
-            return "the requester has taken it back"
-        case said.CaseClosed():
-            return "the case is closed: its key is destroyed, its rows are purged everywhere"
-        case said.KeyDestroyed():
-            return "the key of the case is destroyed: nothing sealed under it opens any more"
-        case _:
-            return _of_notify(fact, who) or _of_referral(fact, who, now) or _of_search(fact, who, now)
-
-
-def _of_notify(fact: Fact, who: Callable[[PersonId], str]) -> str:
-    match fact:
-        case told.ReplyReceived():
-            return f"peer {who(fact.person)} answers behind link and PIN: {fact.verb.replace('_', ' ')}"
-        case told.IntentSettled(outcome="accepted"):
-            return f"the mail server has taken a neutral message to peer {who(fact.person)}"
-        case told.IntentSettled():
-            return f"a message to peer {who(fact.person)}: {fact.outcome}"
-        case told.PageSettled(outcome="accepted"):
-            return f"the mail server has taken the page to {who(fact.person)}"
-        case told.PageSettled():
-            return f"a page to {who(fact.person)}: {fact.outcome}"
-        case told.PageReplied():
-            return f"{who(fact.person)} answers the page: {fact.verb.replace('_', ' ')}"
-        case _:
-            return ""
-
-
-def _of_referral(fact: Fact, who: Callable[[PersonId], str], now: datetime) -> str:
-    match fact:
-        case brought.LadderStarted():
-            return "the emergency is taken to people"
-        case brought.RungPaged():
-            return f"{len(fact.pages)} are being paged; somebody should answer within {spoken(fact.expires - now)}"
-        case brought.LadderAcknowledged():
-            return f"{who(fact.person)} has taken it"
-        case brought.HumanContactConfirmed():
-            return f"{who(fact.person)} has spoken with the requester"
-        case brought.LadderEnded():
-            return f"paging is over: {fact.how}"
-        case _:
-            return ""
-
-
-def _of_search(fact: Fact, who: Callable[[PersonId], str], now: datetime) -> str:
-    match fact:
-        case matched.SearchStarted():
-            return "suitable peers are looked for"
-        case matched.ShortlistReady():
-            return f"{len(fact.candidates)} peers stand to choose from"
-        case matched.OfferMade():
-            return f"peer {who(fact.person)} is asked, and has {spoken(fact.expires - now)} to answer"
-        case matched.OfferDeclined():
-            return f"peer {who(fact.person)} says no"
-        case matched.OfferExpired():
-            return f"peer {who(fact.person)} did not answer in time"
-        case matched.OfferRescinded():
-            return f"peer {who(fact.person)} is no longer needed"
-        case matched.NobodyFound():
-            return f"nobody suitable is left; {len(fact.recipients)} coordinators hear a count"
-        case _:
-            return _of_assignment(fact, who, now)
-
-
-def _of_assignment(fact: Fact, who: Callable[[PersonId], str], now: datetime) -> str:
-    match fact:
-        case matched.PeerAssigned():
-            within = spoken(fact.contact_by - now)
-            return f"peer {who(fact.person)} has accepted and should make contact within {within}"
-        case matched.ContactConfirmed():
-            return f"peer {who(fact.person)} and the requester have spoken"
-        case matched.ContactOverdue():
-            return f"peer {who(fact.person)} was silent"
-        case matched.AssignmentEnded():
-            return f"the support by peer {who(fact.person)} has ended: {fact.how.replace('_', ' ')}"
-        case _:
-            return ""

@@ -9,12 +9,13 @@ from uuid import UUID
 
 import pytest
 
-from deploy.local.timeline import Letters, Seen, lines, plain, sentence, spoken
+from deploy.local.sentences import sentence, spoken
+from deploy.local.timeline import Letters, Seen, lines, plain
 from shared.events import FACTS, TOPICS, Fact, decode, encode, from_headers
 from shared.types import PersonId
 
 GOLDEN = Path(__file__).resolve().parents[2] / "contract" / "golden"
-SILENT = {"matching.reply_settled.v1", "referral.reply_settled.v1"}
+SILENT = {"matching.reply_settled.v1", "referral.reply_settled.v1", "referral.answer_settled.v1"}
 
 
 def sample(path: Path) -> Seen:
