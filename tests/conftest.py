@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.harness.fixtures import _engines, _own_engines, _region, cluster, database, pool, topics
+from tests.harness.fixtures import _engines, _own_engines, _region, cluster, database, pool, topics, town
 
-__all__ = ["_engines", "_own_engines", "_region", "cluster", "database", "pool", "topics"]
+__all__ = ["_engines", "_own_engines", "_region", "cluster", "database", "pool", "topics", "town"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -116,6 +116,11 @@ class Demo:
         """Where the peers' messages go."""
         return [person.contact for person in PEOPLE if person.role == "peer"]
 
+    @property
+    def paged(self) -> list[str]:
+        """Where pages of an emergency go."""
+        return [person.contact for person in PEOPLE if person.role == "coordinator"] + [DUTY_CONTACT]
+
 
 def directory_csv() -> str:
     """The directory as a spreadsheet would hold it; peers have been designated for a year and are trained."""

@@ -11,9 +11,11 @@ import pytest_asyncio
 
 from deploy.local.engines import Endpoints
 from tests.harness import databases, engines, region
+from tests.harness import town as towns
 from tests.harness.databases import Cluster, TestDatabase
 from tests.harness.region import Region
 from tests.harness.topics import Pool, Topics
+from tests.harness.town import Town
 
 
 @pytest.fixture(scope="session", name="own_engines")
@@ -64,4 +66,11 @@ async def topics(pool: Pool) -> AsyncIterator[Topics]:
 async def _region(database: TestDatabase, topics: Topics, tmp_path: Path) -> AsyncIterator[Region]:
     """A region of this test alone; start its services as the test needs them."""
     async with region.opened(database, topics, tmp_path) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture
+async def town(region: Region) -> AsyncIterator[Town]:
+    """The demo region of this test alone, made through the real doors, everybody verified."""
+    async with towns.opened(region) as opened:
         yield opened

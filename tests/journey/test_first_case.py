@@ -7,7 +7,7 @@ from deploy.local.browser import Browser
 from shared.events.intake import CaseClosed, RequestSubmitted
 from shared.events.matching import OfferMade, PeerAssigned
 from shared.types import CaseId
-from tests.journey.conftest import Town
+from tests.harness.town import Town
 
 SAID = ("police", "peer", "support", "crisis", "riverton", "kim", "aldous", "555-0142")
 

@@ -15,7 +15,7 @@ from shared.events.intake import CaseClosed, RequestSubmitted
 from shared.events.matching import OfferExpired
 from shared.types import CaseId
 from tests.harness.waiting import eventually
-from tests.journey.conftest import Town
+from tests.harness.town import Town
 
 Spans = list[dict[str, Any]]
 ASKED = "post /v1/agencies/{slug}/requests"

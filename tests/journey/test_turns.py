@@ -10,7 +10,7 @@ from shared.events.intake import AnotherPeerAsked, CaseClosed, RequestSubmitted
 from shared.events.matching import NobodyFound, OfferExpired, OfferMade
 from shared.types import CaseId
 from tests.harness.waiting import eventually
-from tests.journey.conftest import Town
+from tests.harness.town import Town
 
 OVER = "Your last message"
 COORDINATOR = next(person for person in PEOPLE if person.role == "coordinator")

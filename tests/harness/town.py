@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-
-import pytest_asyncio
 
 from deploy.local import demo, timeline, walk
 from deploy.local.browser import Answer, Browser
@@ -56,8 +55,9 @@ class Town:
         return await eventually(said, what=f"a page that says {words}")
 
 
-@pytest_asyncio.fixture
-async def town(region: Region) -> AsyncIterator[Town]:
+@asynccontextmanager
+async def opened(region: Region) -> AsyncIterator[Town]:
+    """The demo region on the services of `region`, all of them running."""
     local = LocalRegion(
         state=region.folder,
         endpoints=region.endpoints,
