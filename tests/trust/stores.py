@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,19 @@ class Stores:
         """What the services say to whoever asks how they are, headers included."""
         said = [await _said(self.region, self.region.url(name) + path) for name in SERVICES for path in ANSWERS]
         return "\n".join(said)
+
+
+@asynccontextmanager
+async def log_kept(region: Region) -> AsyncIterator[None]:
+    """While this lasts PostgreSQL removes nothing of its log: what was written is there to be searched at the end."""
+    sql = await region.sql()
+    await sql.execute("ALTER SYSTEM SET wal_keep_size = '8GB'")
+    await sql.execute("SELECT pg_reload_conf()")
+    try:
+        yield
+    finally:
+        await sql.execute("ALTER SYSTEM RESET wal_keep_size")
+        await sql.execute("SELECT pg_reload_conf()")
 
 
 async def _said(region: Region, url: str) -> str:
