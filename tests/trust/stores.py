@@ -39,6 +39,8 @@ class Stores:
     kafka: Path
     postgres: Path
     oid: str
+    since: float
+    """When the region was made (real time): files that nobody has written to since hold nothing of it."""
 
     @property
     def logs(self) -> list[Path]:
@@ -64,7 +66,7 @@ class Stores:
         await sql.execute("CHECKPOINT")
 
         async def in_files(roots: list[Path]) -> set[str]:
-            return await asyncio.to_thread(found_in_files, roots, texts, stems=stems)
+            return await asyncio.to_thread(found_in_files, roots, texts, stems=stems, since=self.since)
 
         found = {
             "kafka": await in_files(self.segments),
@@ -140,4 +142,5 @@ async def stores_of(region: Region) -> Stores:
     folder = next(entry[1] for entry in entries if entry[0] == "log.dirs")
     sql = await region.sql()
     oid = await sql.fetchval("SELECT oid::text FROM pg_database WHERE datname = current_database()")
-    return Stores(region, Path(folder), Path(await sql.fetchval("SHOW data_directory")), oid)
+    made = region.keyring.stat().st_mtime
+    return Stores(region, Path(folder), Path(await sql.fetchval("SHOW data_directory")), oid, made)
