@@ -7,7 +7,7 @@ import pytest
 from deploy.local import demo
 from shared.events import TOPICS
 from shared.migrate import SERVICES
-from tests.faults.kills import CASES, CONSUMING, GROUPS, LANES, PEOPLE, PUBLISHED, PUBLISHING, Course, Step
+from tests.faults.kills import CASES, GROUPS, LANES, PEOPLE, PUBLISHED, Course, Step
 from tests.faults.stand import Stand
 from tests.faults.story import Story, nobody, survived
 from tests.harness.waiting import eventually
@@ -69,25 +69,3 @@ async def test_the_matrix_names_every_group_and_every_topic_that_is_used(stand: 
     assert published == set(TOPICS) - {"peerline.referral"}
     assert {TOPICS[name].writer for name in published} == set(SERVICES)
     stand.spoiled = False
-
-
-def test_every_service_dies_at_every_point_about_every_topic_that_it_reads_and_writes() -> None:
-    found = [kill for course in (*CASES, *PEOPLE) for kill in course.kills]
-    read = {
-        (service, point, topic)
-        for service, groups in GROUPS.items()
-        for topics in groups.values()
-        for topic in topics
-        for point in CONSUMING
-    }
-    written = {
-        (TOPICS[topic].writer, point, topic)
-        for topics in PUBLISHED.values()
-        for topic in topics
-        for point in PUBLISHING
-    }
-    others = [kill for kill in found if kill.what not in TOPICS]
-    assert {(one.service, one.point, one.what) for one in found} - {(o.service, o.point, o.what) for o in others} == (
-        read | written
-    )
-    assert {one.what for one in others} == {"request", "answer", "offer", "grace", "send"}
