@@ -97,10 +97,16 @@ async def bury(tx: Transaction, cases: Mapping[CaseId, AgencyId], *, closed: boo
     await tx.connection.execute(_BURY, ids, [cases[case] for case in ids], [closed] * len(ids))
 
 
-async def buried(tx: Transaction, cases: Collection[CaseId]) -> set[CaseId]:
-    """Which of these cases have a tombstone here."""
-    rows = await tx.connection.fetch("SELECT case_id FROM tombstones WHERE case_id = ANY ($1::uuid[])", list(cases))
-    return {CaseId(row["case_id"]) for row in rows}
+_BURIED = """
+SELECT case_id, agency_id FROM tombstones JOIN unnest($1::uuid[], $2::uuid[]) t(c, a) ON case_id = c AND agency_id = a
+"""
+
+
+async def buried(tx: Transaction, cases: Collection[tuple[CaseId, AgencyId]]) -> set[tuple[CaseId, AgencyId]]:
+    """Which of these cases have a tombstone of their own agency here; what another agency has left buries nothing."""
+    listed = list(cases)
+    rows = await tx.connection.fetch(_BURIED, [case for case, _ in listed], [agency for _, agency in listed])
+    return {(CaseId(row["case_id"]), AgencyId(row["agency_id"])) for row in rows}
 
 
 async def purge(tx: Transaction, cases: Collection[CaseId]) -> None:

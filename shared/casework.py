@@ -126,17 +126,20 @@ async def _still_wanted(tx: Transaction, inputs: Sequence[Input], held: dict[Cas
     The other lane may have brought the stop event meanwhile, and what delivery read before the lock does not tell.
     """
     # A row that was deleted while its lock was waited for is not there at all.
-    unknown = {one.case_id for one in inputs if one.case_id not in held}
-    unknown |= {case for case, anchor in held.items() if anchor.state == anchors.PLACEHOLDER}
+    unknown = {
+        (one.case_id, one.agency_id)
+        for one in inputs
+        if one.case_id not in held or held[one.case_id].state == anchors.PLACEHOLDER
+    }
     over = await anchors.buried(tx, unknown) if unknown else set()
-    stopping = {one.case_id for one in inputs if isinstance(one.what, Fact) and one.what.STOP}
+    stopping = {(one.case_id, one.agency_id) for one in inputs if isinstance(one.what, Fact) and one.what.STOP}
     ghosts = over - stopping
     if not ghosts:
         return inputs
-    await anchors.purge(tx, ghosts)
-    for case in ghosts:
+    await anchors.purge(tx, {case for case, _ in ghosts})
+    for case, _ in ghosts:
         held.pop(case, None)
-    return [one for one in inputs if one.case_id not in ghosts]
+    return [one for one in inputs if (one.case_id, one.agency_id) not in ghosts]
 
 
 async def _save(

@@ -46,6 +46,11 @@ class Received:
         """The record's key, for topics whose key is the case."""
         return CaseId(self.envelope.subject)
 
+    @property
+    def place(self) -> tuple[CaseId, AgencyId]:
+        """The case together with the agency that it is said to be of."""
+        return self.case_id, self.envelope.agency_id
+
 
 Absorb = Callable[[Transaction, Sequence[Received]], Awaitable[None]]
 """A service's handler: all effects of these events, in this order, inside the given transaction.
@@ -132,11 +137,11 @@ class Delivery:
         # The first of an id counts: another content under it in the same batch is as forged as in a later one.
         claims = {a.received.envelope.event_id: a.digest for a in reversed(arrivals)}
         fresh, forged = await inbox.claim(tx, claims)
-        buried = await anchors.buried(tx, {a.received.case_id for a in arrivals}) if fresh else set()
+        buried = await anchors.buried(tx, {a.received.place for a in arrivals}) if fresh else set()
         due: dict[EventId, Received] = {}
         for arrival in arrivals:
             received = arrival.received
-            stopped = received.case_id in buried and not received.fact.STOP
+            stopped = received.place in buried and not received.fact.STOP
             if received.envelope.event_id in fresh and not stopped:
                 due.setdefault(received.envelope.event_id, received)
         await self._absorb_traced(tx, list(due.values()))

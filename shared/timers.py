@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from shared import clock, faults, telemetry
@@ -90,6 +90,22 @@ async def schedule(tx: Transaction, timers: Sequence[Due]) -> None:
         [tx.traces.get(t.key) for t in timers],
     )
     tx.wakes.update(timers_wake(t.lane) for t in timers)
+
+
+APART = "apart"
+"""The timer that writes once more, apart from any case, what outlives the cases it was written with."""
+APART_S = 5
+
+
+def apart(agency_id: AgencyId, now: datetime) -> Due:
+    """The timer for rows that a case has just touched and that outlive it, at most one in five seconds and agency.
+
+    PostgreSQL shows which transaction has written a row. A row that is written again by a transaction of its own joins
+    nothing any more. The delay lets transactions end that began together with this one.
+    """
+    window = int(now.timestamp()) // APART_S
+    due = datetime.fromtimestamp((window + 2) * APART_S, UTC)
+    return Due(agency_id, Lane.BULK, APART, agency_id, agency_id, window, due)
 
 
 # The lease doubles with every attempt: it is the back-off as well.

@@ -77,6 +77,7 @@ async def main() -> None:
         )
         for lane in (Lane.ORDINARY, Lane.CRISIS):
             process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), cases.fire))
+        process.on_timers(Lane.BULK, timers.in_one_transaction(process.db, cases.part))
         process.serve(intake_app(desk_of(process.db, settings, crisis=process.db_of(Lane.CRISIS)), process.ready))
         await process.run()
 

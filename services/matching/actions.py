@@ -41,6 +41,7 @@ class SearchBook:
         self._agencies = {one.agency_id for one in inputs if not isinstance(one.what, _NEEDS_NOBODY)}
         self._world = World(now, new_id, {}, (), Ledger({}))
         self._relieved: set[tuple[AgencyId, Lane]] = set()
+        self._moved: set[AgencyId] = set()
 
     async def load(self, tx: Transaction, cases: Mapping[CaseId, Anchor]) -> dict[CaseId, State]:
         """What is open here, and the people whom it may be offered to."""
@@ -59,6 +60,8 @@ class SearchBook:
             # It was purged between being found hungry and being locked: the placeholder goes again.
             return Decided(state, ending="closed")
         after, effects = decide(state, heard, Subject(what.case_id, what.agency_id), self._world)
+        if effects.moves:
+            self._moved.add(what.agency_id)
         for move in effects.moves:
             # Where nobody was loaded nobody knows who was full: then it is looked at.
             if move.by < 0 and (what.agency_id not in self._agencies or self._world.ledger.relieves(move)):
@@ -92,6 +95,7 @@ class SearchBook:
         )
         await loads.take_loads(tx, self._world.ledger.changes(), self._now)
         await timers.schedule(tx, [_relief(agency, lane, self._now) for agency, lane in sorted(self._relieved)])
+        await timers.schedule(tx, [timers.apart(agency, self._now) for agency in sorted(self._moved)])
 
     async def purge(self, tx: Transaction, cases: Collection[CaseId]) -> None:
         """Nothing of these cases stays."""
@@ -182,3 +186,9 @@ async def fire(tx: Transaction, fired: Sequence[Fired]) -> None:
         if timer.kind != RELIEF
     ]
     await take(tx, [*inputs, *await _looks(tx, relieved)])
+
+
+async def part(tx: Transaction, fired: Sequence[Fired]) -> None:
+    """Timers of loads that cases have changed: see `timers.apart`. Nothing of a case is written in this transaction."""
+    del fired
+    await loads.write_apart(tx)

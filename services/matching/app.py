@@ -30,6 +30,7 @@ async def main() -> None:
         process.consume("directory", [DIRECTORY.name], subscribers.directory, schema=IntakeFact)
         for lane in (Lane.CRISIS, Lane.ORDINARY):
             process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), actions.fire))
+        process.on_timers(Lane.BULK, timers.in_one_transaction(process.db, actions.part))
         process.serve(health_app(process))
         await process.run()
 

@@ -1,9 +1,13 @@
-"""Every step at which a service can die: which service, at which point, about which topic or kind, in which walk."""
+"""Every step at which a service can die: which service, at which point, about which topic or kind, in which walk.
+
+Many deaths share one walk, at most one at each of its steps: each is proven and survived before the next one comes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Literal
 
 from shared.events.envelope import (
@@ -19,7 +23,7 @@ from shared.events.envelope import (
 )
 from shared.faults import Point
 
-Step = Literal["ask", "expire", "acknowledge", "accept", "contacted", "close", "join"]
+Step = Literal["ask", "expire", "acknowledge", "accept", "contacted", "close", "join", "leave"]
 Walk = Literal["ordinary", "emergency", "directory"]
 
 GROUPS: dict[str, dict[Walk, tuple[str, ...]]] = {
@@ -39,27 +43,26 @@ GROUPS: dict[str, dict[Walk, tuple[str, ...]]] = {
 """The topics of each consumer group. A test compares this with what the services really subscribe to."""
 LANES: dict[Walk, str] = {"ordinary": "ordinary", "emergency": "crisis", "directory": "directory"}
 """The consumer group that a walk goes through."""
-STEPS: dict[str, Step] = {
-    INTAKE.name: "ask",
-    MATCHING.name: "ask",
-    NOTIFY.name: "accept",
-    INTAKE_CRISIS.name: "ask",
-    REFERRAL_CRISIS.name: "ask",
-    NOTIFY_CRISIS.name: "acknowledge",
-    DIRECTORY.name: "join",
-    CONTACTS.name: "join",
+STEPS: dict[str, tuple[Step, ...]] = {
+    INTAKE.name: ("ask", "accept", "close"),
+    MATCHING.name: ("ask", "accept", "contacted", "close"),
+    NOTIFY.name: ("accept", "contacted", "close"),
+    INTAKE_CRISIS.name: ("ask", "ask", "close"),
+    REFERRAL_CRISIS.name: ("ask", "acknowledge"),
+    NOTIFY_CRISIS.name: ("acknowledge",),
+    DIRECTORY.name: ("join", "leave"),
+    CONTACTS.name: ("join", "leave"),
 }
-"""The first step of a walk at which something surely travels on a topic."""
+"""The steps of a walk at which something surely travels on a topic; the deaths about it take turns among them."""
 PUBLISHED: dict[Walk, tuple[str, ...]] = {
     "ordinary": (INTAKE.name, MATCHING.name, NOTIFY.name),
     "emergency": (INTAKE_CRISIS.name, REFERRAL_CRISIS.name, NOTIFY_CRISIS.name),
     "directory": (DIRECTORY.name, CONTACTS.name),
 }
-SECOND: dict[tuple[str, str], Step] = {
-    # Two deaths of one process in one walk: the second topic of these groups is met again one step later.
-    ("notify", MATCHING.name): "accept",
-    ("notify", REFERRAL_CRISIS.name): "acknowledge",
-}
+CONSUMING: tuple[Point, ...] = ("after-consume", "after-commit", "before-offset")
+PUBLISHING: tuple[Point, ...] = ("before-publish", "after-publish")
+SENDING: tuple[Point, ...] = ("after-consume", "after-attempt", "after-provider")
+TIMED: tuple[Point, ...] = ("after-consume", "after-commit")
 
 
 @dataclass(frozen=True)
@@ -73,15 +76,22 @@ class Kill:
     lane: str = ""
     """Of the consumer group, where the point is one of a consumer's."""
 
+    @property
+    def takes(self) -> set[Step]:
+        """The steps that this death has for itself: of a lost offer the walk waits for the end by itself."""
+        return {self.step, "expire"} if self.what == "send" else {self.step}
+
+    def __str__(self) -> str:
+        return f"{self.service} dies {self.point} of {self.what} at {self.step}"
+
 
 @dataclass(frozen=True)
 class Course:
-    """One walk of one case, and the deaths of one service in it."""
+    """One walk, and the deaths in it."""
 
     walk: Walk
+    number: int = 0
     kills: tuple[Kill, ...] = ()
-    copies: int = 1
-    """So many copies of a page may be seen: two only after an attempt whose outcome nobody knows."""
 
     @property
     def emergency(self) -> bool:
@@ -91,63 +101,61 @@ class Course:
     def steps(self) -> dict[Step, Kill]:
         return {kill.step: kill for kill in self.kills}
 
+    @property
+    def copies(self) -> int:
+        """So many copies of a page may be seen: two only after an attempt whose outcome nobody knows."""
+        return 2 if any(kill.what == "send" and kill.point != "after-consume" for kill in self.kills) else 1
+
+    def with_kill(self, kill: Kill) -> Course | None:
+        """The same with one more death; None where its step is taken."""
+        taken = {step for one in self.kills for step in one.takes}
+        return None if taken & kill.takes else Course(self.walk, self.number, (*self.kills, kill))
+
     def __str__(self) -> str:
-        first = self.kills[0]
-        about = "" if first.lane else f"-{first.what.removeprefix('peerline.')}"
-        return f"{first.service}-{first.point}-{self.walk}{about}"
+        return f"{self.walk}-{self.number}"
 
 
-def _consumers(walks: tuple[Walk, ...]) -> Iterator[Course]:
-    points: tuple[Point, ...] = ("after-consume", "after-commit", "before-offset")
-    for service, groups in GROUPS.items():
-        for walk in walks:
-            for point in points if walk in groups else ():
-                kills = [
-                    Kill(service, point, topic, SECOND.get((service, topic), STEPS[topic]), LANES[walk])
-                    for topic in groups[walk]
-                ]
-                if walk == "directory":
-                    yield from (Course(walk, (kill,)) for kill in kills)
-                else:
-                    yield Course(walk, tuple(kills))
+def kills_of(walk: Walk) -> list[Kill]:
+    """Every death of a walk. Those that have but one step to choose from come first."""
+    turns = {topic: cycle(steps) for topic, steps in STEPS.items()}
+    lane = LANES[walk]
+    consumers = [
+        Kill(service, point, topic, next(turns[topic]), lane)
+        for service, groups in GROUPS.items()
+        for topic in groups.get(walk, ())
+        for point in CONSUMING
+    ]
+    relays = [
+        Kill(TOPICS[topic].writer, point, topic, next(turns[topic]))
+        for topic in PUBLISHED[walk]
+        for point in PUBLISHING
+    ]
+    return [*_of_cases(walk), *consumers, *relays]
 
 
-def _relays(walks: tuple[Walk, ...]) -> Iterator[Course]:
-    points: tuple[Point, ...] = ("before-publish", "after-publish")
-    for walk in walks:
-        for topic in PUBLISHED[walk]:
-            for point in points:
-                yield Course(walk, (Kill(TOPICS[topic].writer, point, topic, STEPS[topic]),))
+def _of_cases(walk: Walk) -> Iterator[Kill]:
+    """Deaths at doors, with timers, and with the mail server."""
+    if walk == "directory":
+        return
+    yield Kill("intake", "after-commit", "request", "ask")
+    yield from (Kill("notify", point, "send", "ask") for point in SENDING)
+    if walk == "ordinary":
+        yield Kill("notify", "after-commit", "answer", "accept")
+        yield from (Kill("matching", point, "offer", "expire") for point in TIMED)
+        yield from (Kill("intake", point, "grace", "close") for point in TIMED)
 
 
-def _sending() -> Iterator[Course]:
-    walks: tuple[Walk, ...] = ("ordinary", "emergency")
-    points: tuple[Point, ...] = ("after-consume", "after-attempt", "after-provider")
-    for walk in walks:
-        for point in points:
-            yield Course(walk, (Kill("notify", point, "send", "ask"),), copies=1 if point == "after-consume" else 2)
+def courses(walk: Walk) -> list[Course]:
+    """As few walks as hold all their deaths."""
+    found: list[Course] = []
+    for kill in kills_of(walk):
+        fitting = ((at, more) for at, one in enumerate(found) if (more := one.with_kill(kill)))
+        at, course = next(fitting, (len(found), Course(walk, len(found), (kill,))))
+        found[at : at + 1] = [course]
+    return found
 
 
-def _timers() -> Iterator[Course]:
-    points: tuple[Point, ...] = ("after-consume", "after-commit")
-    for point in points:
-        yield Course("ordinary", (Kill("intake", point, "grace", "close"),))
-        yield Course("ordinary", (Kill("matching", point, "offer", "expire"),))
-
-
-def _doors() -> Iterator[Course]:
-    yield Course("ordinary", (Kill("intake", "after-commit", "request", "ask"),))
-    yield Course("emergency", (Kill("intake", "after-commit", "request", "ask"),))
-    yield Course("ordinary", (Kill("notify", "after-commit", "answer", "accept"),))
-
-
-CASES: tuple[Course, ...] = (
-    *_consumers(("ordinary", "emergency")),
-    *_relays(("ordinary", "emergency")),
-    *_sending(),
-    *_timers(),
-    *_doors(),
-)
+CASES: tuple[Course, ...] = (*courses("ordinary"), *courses("emergency"))
 """Deaths while a case is walked to its end."""
-PEOPLE: tuple[Course, ...] = (*_consumers(("directory",)), *_relays(("directory",)))
-"""Deaths while somebody new joins the directory."""
+PEOPLE: tuple[Course, ...] = tuple(courses("directory"))
+"""Deaths while somebody new joins the directory and leaves it."""

@@ -7,11 +7,11 @@ import pytest
 from deploy.local import demo
 from shared.events import TOPICS
 from shared.migrate import SERVICES
-from tests.faults.kills import CASES, GROUPS, LANES, PEOPLE, PUBLISHED, Course
+from tests.faults.kills import CASES, GROUPS, LANES, PEOPLE, PUBLISHED, Course, Step
 from tests.faults.stand import Stand
 from tests.faults.story import Story, nobody, survived
 from tests.harness.waiting import eventually
-from tests.trust.town import person
+from tests.trust.town import Document, person
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -23,20 +23,23 @@ async def test_a_case_is_walked_to_its_end_whatever_dies_on_the_way(stand: Stand
 
 @pytest.mark.parametrize("course", PEOPLE, ids=str)
 async def test_somebody_new_is_verified_once_whatever_dies_on_the_way(stand: Stand, course: Course) -> None:
-    (kill,) = course.kills
     mark = stand.duty.partition("@")[2]
     # The number tells this test's newcomer from those before.
-    address = f"new{PEOPLE.index(course)}@{mark}"
-    newcomer = person(f"N{PEOPLE.index(course)}", "peer", "Fay New", contact=address, offers=["talk"])
+    address = f"new{course.number}@{mark}"
+    newcomer = person(f"N{course.number}", "peer", "Fay New", contact=address, offers=["talk"])
 
-    async def join() -> None:
-        await stand.town.put(stand.agency, "directory", {"people": [*stand.agency.people, newcomer]})
+    async def listed(step: Step, *more: Document) -> None:
+        async def put() -> None:
+            await stand.town.put(stand.agency, "directory", {"people": [*stand.agency.people, *more]})
 
-    await survived(stand, kill, join, nobody)
+        kill = course.steps.get(step)
+        await (survived(stand, kill, put, nobody) if kill else put())
+
+    await listed("join", newcomer)
     mail = await stand.town.mailbox.next("/v/", [address])
     await demo.verify(mail.link, stand.agency.pin)
     await eventually(lambda: _verified(stand, 1), what="matching knows the newcomer")
-    await stand.town.put(stand.agency, "directory", {"people": list(stand.agency.people)})
+    await listed("leave")
     await eventually(lambda: _verified(stand, 0), what="matching knows that the newcomer left")
     await stand.at_rest()
     links = [one for one in await stand.town.mailbox.all(address) if one.leads_to("/v/")]

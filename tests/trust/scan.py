@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from stat import S_ISLNK
 from typing import BinaryIO
 from urllib.parse import quote, quote_plus
 
@@ -33,22 +34,35 @@ def shapes(text: str) -> set[bytes]:
     return {shape for shape in found if len(shape) >= len(plain) // 2}
 
 
-def files_of(*roots: Path) -> Iterator[Path]:
-    """Every regular file below these folders (or the files themselves); what vanishes meanwhile is left out."""
+def files_of(*roots: Path, since: float = 0.0) -> Iterator[Path]:
+    """Every regular file below these folders (or the files themselves) that was written to since that time.
+
+    What vanishes meanwhile is left out.
+    """
     for root in roots:
         if root.is_file():
             yield root
         for folder, _, names in os.walk(root):
-            yield from (path for path in (Path(folder, name) for name in names) if not path.is_symlink())
+            yield from (path for path in (Path(folder, name) for name in names) if _written(path, since))
 
 
-def found_in_files(roots: Iterable[Path], texts: Mapping[str, str], *, stems: Sequence[str] = ()) -> set[str]:
-    """The names of those texts that stand in any file.
+def _written(path: Path, since: float) -> bool:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return False
+    return not S_ISLNK(found.st_mode) and found.st_mtime >= since
+
+
+def found_in_files(
+    roots: Iterable[Path], texts: Mapping[str, str], *, stems: Sequence[str] = (), since: float = 0.0
+) -> set[str]:
+    """The names of those texts that stand in any file written to since that time.
 
     `stems` are parts that many of the texts have in common: those are looked for first, which saves most of the time.
     """
     wanted = _Wanted(texts, stems)
-    return {name for path in files_of(*roots) for name in _names_in(path, wanted)}
+    return {name for path in files_of(*roots, since=since) for name in _names_in(path, wanted)}
 
 
 class _Wanted:

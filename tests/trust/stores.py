@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ class Stores:
     kafka: Path
     postgres: Path
     oid: str
+    since: float
+    """When the region was made (real time): files that nobody has written to since hold nothing of it."""
 
     @property
     def logs(self) -> list[Path]:
@@ -63,7 +66,7 @@ class Stores:
         await sql.execute("CHECKPOINT")
 
         async def in_files(roots: list[Path]) -> set[str]:
-            return await asyncio.to_thread(found_in_files, roots, texts, stems=stems)
+            return await asyncio.to_thread(found_in_files, roots, texts, stems=stems, since=self.since)
 
         found = {
             "kafka": await in_files(self.segments),
@@ -102,6 +105,19 @@ class Stores:
         return "\n".join(said)
 
 
+@asynccontextmanager
+async def log_kept(region: Region) -> AsyncIterator[None]:
+    """While this lasts PostgreSQL removes nothing of its log: what was written is there to be searched at the end."""
+    sql = await region.sql()
+    await sql.execute("ALTER SYSTEM SET wal_keep_size = '8GB'")
+    await sql.execute("SELECT pg_reload_conf()")
+    try:
+        yield
+    finally:
+        await sql.execute("ALTER SYSTEM RESET wal_keep_size")
+        await sql.execute("SELECT pg_reload_conf()")
+
+
 async def _said(region: Region, url: str) -> str:
     try:
         async with region.http.get(url, allow_redirects=False) as answer:
@@ -126,4 +142,5 @@ async def stores_of(region: Region) -> Stores:
     folder = next(entry[1] for entry in entries if entry[0] == "log.dirs")
     sql = await region.sql()
     oid = await sql.fetchval("SELECT oid::text FROM pg_database WHERE datname = current_database()")
-    return Stores(region, Path(folder), Path(await sql.fetchval("SHOW data_directory")), oid)
+    made = region.keyring.stat().st_mtime
+    return Stores(region, Path(folder), Path(await sql.fetchval("SHOW data_directory")), oid, made)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from shared.timers import APART
 from tests.harness.databases import Sql
 from tests.harness.waiting import eventually
 
@@ -20,6 +21,7 @@ SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n
  WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'
  ORDER BY 1
 """
+_STAMPS = "array[t.xmin::text::bigint, t.xmax::text::bigint]"
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _BYTES = re.compile(r"\\x((?:[0-9a-f]{2})*)")
 _UUID_BYTES = 16
@@ -31,8 +33,8 @@ class Row:
 
     table: str
     values: Mapping[str, Any]
-    written_by: int = 0
-    """The number of the transaction that wrote it as it is now, which PostgreSQL shows to whoever may read it."""
+    stamps: frozenset[int] = frozenset()
+    """The transactions that have written or locked it as it is now, which PostgreSQL shows to whoever may read it."""
 
     @property
     def schema(self) -> str:
@@ -75,9 +77,15 @@ async def rows(sql: Sql) -> list[Row]:
     found = []
     async with sql.transaction(isolation="repeatable_read", readonly=True):
         for table in await tables(sql):
-            listed = await sql.fetch(f"SELECT to_jsonb(t)::text AS one, t.xmin::text::bigint AS by FROM {table} t")  # noqa: S608
-            found += [Row(table, json.loads(row["one"]), row["by"]) for row in listed]
+            listed = await sql.fetch(f"SELECT to_jsonb(t)::text AS one, {_STAMPS} AS by FROM {table} t")  # noqa: S608
+            found += [_row(table, json.loads(row["one"]), row["by"]) for row in listed]
     return found
+
+
+def _row(table: str, values: Mapping[str, Any], stamps: Collection[int]) -> Row:
+    # Our own column holds the whole number of a transaction, PostgreSQL's the lower half of it.
+    named = [int(values["xid"]) % (1 << 32)] if "xid" in values else []
+    return Row(table, values, frozenset({*stamps, *named} - {0}))
 
 
 def digests(listed: Iterable[Row]) -> dict[str, str]:
@@ -109,28 +117,28 @@ def _agency(row: Row) -> UUID | None:
     return UUID(value) if isinstance(value, str) else None
 
 
-def joined(listed: Collection[Row], start: UUID, *, but: Collection[UUID] = ()) -> dict[UUID, tuple[str, ...]]:
-    """Every id that can be reached from one by rows that share an id, each with the tables on the way there.
+def joined(listed: Collection[Row], start: UUID, *, but: Collection[UUID] = ()) -> dict[UUID | int, tuple[str, ...]]:
+    """Every id that can be reached from one by rows that share an id or a transaction, with the tables on the way.
 
     `but` are ids that everybody has (agencies), which join nothing.
     """
-    places: dict[UUID, list[Row]] = defaultdict(list)
+    places: dict[UUID | int, list[Row]] = defaultdict(list)
     for row in listed:
-        for one in row.ids - set(but):
+        for one in (row.ids | row.stamps) - set(but):
             places[one].append(row)
-    reached: dict[UUID, tuple[str, ...]] = {start: ()}
-    waiting = [start]
+    reached: dict[UUID | int, tuple[str, ...]] = {start: ()}
+    waiting: deque[UUID | int] = deque([start])
     while waiting:
-        here = waiting.pop()
+        here = waiting.popleft()
         for row in places[here]:
-            for one in row.ids - set(but) - reached.keys():
+            for one in (row.ids | row.stamps) - set(but) - reached.keys():
                 reached[one] = (*reached[here], row.table)
                 waiting.append(one)
     return reached
 
 
 async def settled(sql: Sql, within: float = 30.0) -> None:
-    """Return when every outbox is empty and the rows are the same twice: nothing is under way any more."""
+    """Return when nothing is under way any more: every outbox empty, nothing to write apart, the same rows twice."""
     before: dict[str, str] = {}
 
     async def quiet() -> bool:
@@ -138,17 +146,19 @@ async def settled(sql: Sql, within: float = 30.0) -> None:
         listed = await rows(sql)
         now, then = digests(listed), before
         before = now
-        return now == then and not [row for row in listed if row.name == "outbox"]
+        return now == then and not [row for row in listed if row.name == "outbox" or row.values.get("kind") == APART]
 
     await eventually(quiet, within, what="nothing under way", every=0.5)
 
 
-async def until(sql: Sql, holds: Callable[[list[Row]], bool], what: str, within: float = 30.0) -> list[Row]:
+async def until(
+    sql: Sql, holds: Callable[[list[Row]], bool], what: str, within: float = 30.0, *, every: float = 0.2
+) -> list[Row]:
     """All rows, as soon as this holds of them."""
 
     async def asked() -> list[Row] | None:
         listed = await rows(sql)
         return listed if holds(listed) else None
 
-    found: list[Row] = await eventually(asked, within, what=what, every=0.2)
+    found: list[Row] = await eventually(asked, within, what=what, every=every)
     return found

@@ -20,7 +20,7 @@ from shared.events.intake import CaseClosing
 from tests.harness.probe import Sender
 from tests.harness.waiting import eventually
 from tests.trust.scan import found_in_text
-from tests.trust.stores import Stores, stores_of
+from tests.trust.stores import Stores, log_kept, stores_of
 from tests.trust.town import Agency, Town, hash_of, person, token_of
 
 CONTROLS = ("kafka", "postgres", "wal", "logs", "spans")
@@ -202,7 +202,12 @@ async def expected(stores: Stores, texts: Mapping[str, str], controls: Mapping[s
 
 
 async def test_planted_texts_stand_nowhere_and_leaked_ones_are_found(town: Town) -> None:
-    texts = planted(secrets.token_hex(6))
+    async with log_kept(town.region):
+        await searched(town, planted(secrets.token_hex(6)))
+
+
+async def searched(town: Town, texts: dict[str, str]) -> None:
+    """A case with these texts, searched for while it lives and after its purge."""
     number = f"9{secrets.randbelow(100_000):05}"
     controls = {name: f"Leaked Cøntrol {secrets.token_hex(8)} of {name}" for name in (*CONTROLS, "compressed")}
     agency = await town.agency(f"canary-{secrets.token_hex(3)}", directory(texts), grace_s=1)

@@ -60,3 +60,12 @@ def test_a_text_is_found_however_it_was_escaped(body: str) -> None:
 @pytest.mark.parametrize(("body", "found"), [("pin=482913&", True), ("a482913b", False), ("12:00:00.482913+00", False)])
 def test_a_number_is_found_where_it_stands_by_itself(body: str, found: bool) -> None:
     assert found_number(body, "482913") is found
+
+
+def test_a_file_that_nobody_has_written_to_since_is_not_searched(tmp_path: Path) -> None:
+    file = tmp_path / "old"
+    file.write_text(PLANTED["name"])
+    written = file.stat().st_mtime
+
+    assert found_in_files([tmp_path], PLANTED, since=written) == {"name"}
+    assert not found_in_files([tmp_path], PLANTED, since=written + 1)

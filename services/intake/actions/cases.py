@@ -11,7 +11,7 @@ from services.intake.domain.case import UNKNOWN, Case, Known, Over, Unknown, out
 from services.intake.store import cases as store
 from services.intake.store import statistics
 from services.intake.store.statistics import Statistic
-from shared import casework, clock, vault
+from shared import casework, clock, timers, vault
 from shared.anchors import PLACEHOLDER, Anchor
 from shared.casework import Decided, Input, Standing, Wake
 from shared.db import Transaction
@@ -53,6 +53,7 @@ class CaseBook:
             if isinstance(state, Case) and isinstance(state.stage, Over) and not _over(before[case])
         ]
         await statistics.add(tx, [self._statistic(case, state) for case, state in ended])
+        await timers.schedule(tx, [timers.apart(self._agencies[case], self._now) for case, _ in ended])
 
     def _statistic(self, case: CaseId, state: Case) -> Statistic:
         return Statistic(
@@ -121,3 +122,9 @@ async def fire(tx: Transaction, fired: Sequence[Fired]) -> None:
             for timer in fired
         ],
     )
+
+
+async def part(tx: Transaction, fired: Sequence[Fired]) -> None:
+    """Timers of statistics that were just written: see `timers.apart`. Nothing of a case is written beside them."""
+    del fired
+    await statistics.write_apart(tx)

@@ -32,7 +32,7 @@ from shared.errors import Refused
 from shared.http.forms import check_nonce, nonce, read_form
 from shared.http.idempotency import checked_key, digest
 from shared.http.sessions import SessionCookie
-from shared.types import PersonId, Relation
+from shared.types import AgencyId, PersonId, Relation
 
 ACTS: Mapping[str, Act] = {
     "release": Release(),
@@ -281,7 +281,7 @@ def _entering(routes: APIRouter, sheets: Sheets) -> None:
     async def enter(slug: str, request: Request) -> Response:
         agency = await sheets.desk.agency(slug)
         typed = codes.readings(one(await read_form(request), "code"))
-        code = await _meant(sheets.desk, typed)
+        code = await _meant(sheets.desk, typed, agency.agency_id)
         try:
             await led_by(sheets.desk, request, code, within=agency.agency_id)
         except Refused as refused:
@@ -291,12 +291,13 @@ def _entering(routes: APIRouter, sheets: Sheets) -> None:
         return response
 
 
-async def _meant(desk: Desk, typed: Sequence[str]) -> str:
-    """Which reading of what was typed leads somewhere; the plain one when none does."""
+async def _meant(desk: Desk, typed: Sequence[str], agency_id: AgencyId) -> str:
+    """Which reading of what was typed leads somewhere at this agency's page; another agency's case is nowhere here."""
     first, *others = typed
-    if others and await requester.door_of(desk.db, desk.keyring, first) is None:
-        return others[0]
-    return first
+    if not others:
+        return first
+    door = await requester.door_of(desk.db, desk.keyring, first)
+    return first if door is not None and door.agency_id == agency_id else others[0]
 
 
 def _enter_again(sheets: Sheets, request: Request, refused: Refused) -> Response:

@@ -46,3 +46,12 @@ async def add(tx: Transaction, statistics: Sequence[Statistic]) -> None:
             [" ".join(one.help) for one in statistics],
             [one.outcome for one in statistics],
         )
+
+
+# A new id as well: the versions that a page still holds for a while have nothing in common then.
+_APART = "UPDATE statistics SET apart = true, statistic_id = gen_random_uuid() WHERE NOT apart"
+
+
+async def write_apart(tx: Transaction) -> None:
+    """Write new statistics of the agencies in view once more, so that no transaction joins them to a case."""
+    await tx.connection.execute(_APART)

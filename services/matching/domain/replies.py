@@ -204,7 +204,13 @@ def ended(state: Open, how: Literal["closed", "withdrawn"], world: World, effect
 
 
 def rest(assignment: Assignment, state: Open, world: World) -> datetime | None:
-    """Until when one rests who has really been in an emergency; None otherwise."""
-    if not assignment.crisis or assignment.stage is not Stage.IN_CONTACT:
+    """Until when one rests who has really been in an emergency, to the next full hour; None otherwise.
+
+    The time is kept longer than the case: to the second it would tell when that ended, and so which one it was.
+    """
+    cooldown = state.case.ask.policy.crisis_cooldown_s
+    if not cooldown or not assignment.crisis or assignment.stage is not Stage.IN_CONTACT:
         return None
-    return world.now + timedelta(seconds=state.case.ask.policy.crisis_cooldown_s)
+    until = world.now + timedelta(seconds=cooldown)
+    hour = until.replace(minute=0, second=0, microsecond=0)
+    return hour if hour == until else hour + timedelta(hours=1)

@@ -83,7 +83,7 @@ _TAKE = """
 UPDATE peer_load l
    SET open = l.open + u.open, crisis = l.crisis + u.crisis,
        asked = (l.asked >> greatest(least($8 - l.season, 31), 0)) + u.asked, season = $8,
-       rest_until = greatest(l.rest_until, u.rest_until)
+       rest_until = greatest(l.rest_until, u.rest_until), apart = false
   FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::int[], $6::int[], $7::timestamptz[])
        u(peer, open, crisis, asked, open_limit, crisis_limit, rest_until)
  WHERE l.peer_id = u.peer AND l.open <= u.open_limit AND l.crisis <= u.crisis_limit
@@ -111,3 +111,14 @@ async def take_loads(tx: Transaction, changes: Sequence[Change], now: datetime) 
     )
     if status != f"UPDATE {len(changes)}":
         raise LostClaim
+
+
+_APART = """
+WITH touched AS (SELECT peer_id FROM peer_load WHERE NOT apart ORDER BY peer_id FOR UPDATE)
+UPDATE peer_load l SET apart = true FROM touched t WHERE l.peer_id = t.peer_id
+"""
+
+
+async def write_apart(tx: Transaction) -> None:
+    """Write the loads that cases have changed once more, so that no transaction joins them to a case."""
+    await tx.connection.execute(_APART)

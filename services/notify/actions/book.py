@@ -30,7 +30,7 @@ class Cases:
 
     async def load(self, tx: Transaction, cases: Mapping[CaseId, Anchor]) -> dict[CaseId, CaseState]:
         """All of these locked cases, with a stop event that came while the lock was waited for."""
-        endings = await rows.endings(tx, cases)
+        endings = await rows.endings(tx, {case: anchor.agency_id for case, anchor in cases.items()})
         matters: dict[CaseId, dict[UUID, Matter]] = {}
         for case, matter in await rows.matters(tx, cases):
             matters.setdefault(case, {})[matter.matter_id] = matter

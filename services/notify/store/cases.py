@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from services.notify.domain.case import Ending
 from services.notify.domain.intents import Intent
@@ -15,11 +15,14 @@ ReplyRow = tuple[AgencyId, CaseId, Reply]
 IntentRow = tuple[CaseId | None, Intent]
 
 
-async def endings(tx: Transaction, cases: Collection[CaseId]) -> dict[CaseId, Ending]:
+_ENDINGS = """
+SELECT case_id, closed FROM tombstones JOIN unnest($1::uuid[], $2::uuid[]) t(c, a) ON case_id = c AND agency_id = a
+"""
+
+
+async def endings(tx: Transaction, cases: Mapping[CaseId, AgencyId]) -> dict[CaseId, Ending]:
     """Which of these cases have ended, and how. Asked after the lock: a stop event may have come in between."""
-    rows = await tx.connection.fetch(
-        "SELECT case_id, closed FROM tombstones WHERE case_id = ANY ($1::uuid[])", list(cases)
-    )
+    rows = await tx.connection.fetch(_ENDINGS, list(cases), list(cases.values()))
     return {CaseId(row["case_id"]): "closed" if row["closed"] else "withdrawn" for row in rows}
 
 

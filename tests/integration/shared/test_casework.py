@@ -214,6 +214,16 @@ async def test_a_withdrawn_case_is_buried_and_its_rows_wait_for_the_close(db: Da
     assert "effects" not in await rows_of(sql)
 
 
+async def test_the_tombstone_of_another_agency_ends_no_case(db: Database, sql: Sql) -> None:
+    case, stranger = a_case(), AgencyId(clock.random_id())
+    async with db.transaction({stranger}) as tx:
+        await anchors.bury(tx, {case: stranger}, closed=True)
+    async with db.transaction({AGENCY, stranger}) as tx:
+        states = await casework.fold(tx, adds(case, 1), Counting())
+    assert states[case].total == 1
+    assert (await rows_of(sql))["cases"] == 1
+
+
 async def test_a_timer_whose_work_closes_its_own_case_is_done(db: Database, sql: Sql) -> None:
     async def close(tx: Transaction, fired: Sequence[Fired]) -> None:
         await casework.fold(tx, [Input(one.agency_id, CaseId(one.key), End("closed")) for one in fired], Counting())

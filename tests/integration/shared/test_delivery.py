@@ -160,6 +160,17 @@ async def test_an_event_of_a_buried_case_is_dropped_and_a_stop_is_not(
     assert await parked(sql) == []
 
 
+async def test_what_another_agency_has_buried_under_the_same_id_drops_nothing(
+    db: Database, delivery: Delivery, sender: Sender, sql: Sql
+) -> None:
+    case, stranger = a_case(), Sender()
+    async with db.transaction({stranger.agency}) as tx:
+        await anchors.bury(tx, {case: stranger.agency}, closed=True)
+    # The stranger's record brings its tombstones into view of the same transaction.
+    await delivery.take([sender.raw(numbered(1), case), stranger.raw(numbered(2), a_case())])
+    assert await effects(sql) == [1, 2]
+
+
 async def test_an_unknown_type_waits_a_day_and_then_is_dead(delivery: Delivery, sender: Sender, sql: Sql) -> None:
     case = a_case()
     await delivery.take(

@@ -317,6 +317,16 @@ def test_after_an_emergency_a_peer_rests_and_is_asked_last_in_the_next_one() -> 
     assert told(desk.hear(crisis()), OfferMade)[-1].person == first.person
 
 
+def test_the_end_of_a_rest_is_a_full_hour_and_does_not_tell_when_the_emergency_was_over() -> None:
+    desk = Desk((peer(ANA), peer(BEN)))
+    desk.hear(crisis())
+    first = one(desk.accept(told(desk.facts, OfferMade)[0]), PeerAssigned)
+    desk.hear(desk.answer(first.assignment, first.person, "contacted"))
+    desk.now = NOW + timedelta(minutes=7)
+    desk.hear(desk.answer(first.assignment, first.person, "close"))
+    assert desk.load(first.person).rest_until == NOW + timedelta(hours=73)
+
+
 def test_closing_ends_what_is_open() -> None:
     desk = Desk(THREE)
     desk.hear(RequestSubmitted(ask=ask()))
