@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from services.matching import actions, subscribers
 from services.matching.settings import MatchingSettings
+from services.matching.store.watch import UNSERVED
 from shared import timers
 from shared.events import IntakeFact, NotifyFact
 from shared.events.envelope import DIRECTORY, INTAKE, INTAKE_CRISIS, NOTIFY
@@ -30,6 +31,7 @@ async def main() -> None:
         process.consume("directory", [DIRECTORY.name], subscribers.directory, schema=IntakeFact)
         for lane in (Lane.CRISIS, Lane.ORDINARY):
             process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), actions.fire))
+        process.measure(UNSERVED)
         process.serve(health_app(process))
         await process.run()
 
