@@ -4,10 +4,10 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 UV_VERSION := 0.13.9
 
-.PHONY: help up test check load lock clean distclean .venv
+.PHONY: help up test check load compose-env compose-walk lock clean distclean .venv
 
 help: ## list the doors
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 up: .venv ## set up everything, walk a first case to its end, then serve until Ctrl-C
 	@$(PY) -m deploy.local.up $(ARGS)
@@ -26,6 +26,12 @@ check: .venv ## format, lint, types, import contracts, house limits, SQL
 
 load: .venv ## measure latency and throughput beside their floors, into docs/performance/latest.json
 	@$(PY) -m tests.load $(ARGS)
+
+compose-env: .venv ## write .env for docker-compose.yml: random passwords, and the keyring; keeps what is set
+	@$(PY) -m deploy.local.compose env
+
+compose-walk: .venv ## walk a first case through the region that runs in containers
+	@$(PY) -m deploy.local.compose walk
 
 clean: ## forget what `make up` keeps (.peerline and its databases); .venv stays
 	@if [ -x $(PY) ] && [ -f deploy/local/clean.py ]; then $(PY) -m deploy.local.clean; else rm -rf .peerline; fi

@@ -18,10 +18,11 @@ import uvloop
 from aiokafka.errors import KafkaError
 from starlette.types import ASGIApp
 
-from shared import broker, faults, telemetry
+from shared import broker, faults, metrics, telemetry
 from shared.db import UNAVAILABLE, Database, Login, Pool, open_pool
 from shared.delivery import Absorb, Delivery
 from shared.errors import places_of
+from shared.http import metrics as metrics_door
 from shared.migrate import app_of, loop_of
 from shared.relay import Relay
 from shared.settings import Settings
@@ -60,6 +61,7 @@ class Process:
         self._groups: list[broker.Group] = []
         self._loops: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._app: ASGIApp | None = None
+        self._sources = [metrics.HOUSE]
         self._on_bus = False
         self._connected = asyncio.Event()
 
@@ -95,6 +97,16 @@ class Process:
         """The ASGI application to serve on the settings' host and port."""
         self._app = app
 
+    def measure(self, source: metrics.Source) -> None:
+        """Tell Prometheus these metrics too."""
+        self._sources.append(source)
+
+    async def measured(self) -> str:
+        """Every metric of this service, as Prometheus reads it. Raises what the database raises."""
+        async with asyncio.timeout(2), self.db.loop() as connection:
+            samples = [sample for source in self._sources for sample in await source.read(connection)]
+        return metrics.exposition(self.service, [name for source in self._sources for name in source.names], samples)
+
     async def ready(self) -> dict[str, bool]:
         """What readiness depends on, by name."""
         try:
@@ -104,20 +116,15 @@ class Process:
             database = False
         return {"database": bool(database), "bus": self._on_bus, "relay": not any(r.stuck for r in self.relays)}
 
-    def _server(self) -> _Server:
+    def _servers(self) -> list[_Server]:
         if self._app is None:
             raise RuntimeError("a process serves at least its health")
-        return _Server(
-            uvicorn.Config(
-                self._app,
-                host=self.settings.http_host,
-                port=self.settings.http_port,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                lifespan="off",
-            )
-        )
+        settings = self.settings
+        doors: list[tuple[ASGIApp, str, int]] = [(self._app, settings.http_host, settings.http_port)]
+        if settings.metrics_port:
+            doors.append((metrics_door.app(self.measured), settings.metrics_host, settings.metrics_port))
+        quiet: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False, "lifespan": "off"}
+        return [_Server(uvicorn.Config(app, host=host, port=port, **quiet)) for app, host, port in doors]
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then stop in order: no new work, finish, commit offsets."""
@@ -125,17 +132,18 @@ class Process:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        server = self._server()
-        serving = asyncio.create_task(server.serve())
+        servers = self._servers()
+        serving = [asyncio.create_task(server.serve()) for server in servers]
         tasks = [asyncio.create_task(self._forever(one)) for one in self._loops]
         tasks += [asyncio.create_task(self._bus()), *(asyncio.create_task(self._relay(relay)) for relay in self.relays)]
-        await asyncio.wait([asyncio.create_task(stop.wait()), serving], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([asyncio.create_task(stop.wait()), *serving], return_when=asyncio.FIRST_COMPLETED)
         for number in (signal.SIGTERM, signal.SIGINT):
             # A second signal must not cut the clean stop short, not even when the loop has given its handlers back.
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN)
-        server.should_exit = True
-        await asyncio.wait([serving], timeout=STOP_WITHIN_S)
+        for server in servers:
+            server.should_exit = True
+        await asyncio.wait(serving, timeout=STOP_WITHIN_S)
         await self._stop(tasks)
 
     async def _stop(self, tasks: Sequence[asyncio.Task[None]]) -> None:

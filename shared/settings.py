@@ -30,6 +30,9 @@ class Settings(BaseSettings):
     """Keyed hash of what cannot be decoded or kept: at least 32 bytes."""
     http_host: str = "127.0.0.1"
     http_port: int
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """Where Prometheus asks, never the public port; nowhere when unset."""
     fault: str = ""
     fault_marker: Path | None = None
     session_timeout_ms: int = 10_000

@@ -46,6 +46,16 @@ class Endpoints:
     zipkin_url: str | None
 
 
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Elsewhere:
+    """Kafka and PostgreSQL that somebody else runs, in containers for one; fields as in `Endpoints`."""
+
+    kafka: str
+    postgres_host: str
+    postgres_port: int
+    postgres_password: str
+
+
 class Engines:
     """The engines of one state folder; an async context manager that starts them and stops them.
 
@@ -62,8 +72,12 @@ class Engines:
         durable: bool = True,
         on_progress: Callable[[str], None] = print,
         cache: Path | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
-        """Keep all below `state`; only with `durable` do database and broker flush to the disk (not for tests)."""
+        """Keep all below `state`; only with `durable` do database and broker flush to the disk (not for tests).
+
+        What is `elsewhere` is not started here, only named among the endpoints.
+        """
         self.state = state.resolve()
         self.ports = ports
         self.endpoints: Endpoints | None = None
@@ -71,6 +85,7 @@ class Engines:
         self._with_zipkin = with_zipkin
         self._durable = durable
         self._say = on_progress
+        self._elsewhere = elsewhere
         self._cache = (cache or default_cache()).resolve()
         self._archive: java.Archive | None = None
         self._abandoned = threading.Event()
@@ -101,7 +116,8 @@ class Engines:
         await self.supervisor.__aenter__()
         try:
             check_free(self.ports, self._port_names())
-            await together(self._start_java(), self._start_postgres(), self._start_mailbox())
+            starts = [self._start_java(), self._start_mailbox()]
+            await together(*starts, *(() if self._elsewhere else (self._start_postgres(),)))
         except BaseException:
             await self.stop()
             raise
@@ -132,7 +148,9 @@ class Engines:
         self.supervisor.kill(name, number)
 
     def _port_names(self) -> tuple[str, ...]:
-        return tuple(name for name in ENGINE_NAMES if self._with_zipkin or name != "zipkin")
+        absent = set() if self._with_zipkin else {"zipkin"}
+        absent |= {"kafka", "kafka_controller", "postgres"} if self._elsewhere else set()
+        return tuple(name for name in ENGINE_NAMES if name not in absent)
 
     async def _jars(self, engine: str) -> list[Path]:
         return await asyncio.to_thread(
@@ -140,8 +158,10 @@ class Engines:
         )
 
     async def _start_java(self) -> None:
+        if self._elsewhere and not self._with_zipkin:
+            return
         base = await java.base_archive(self._cache)
-        await together(self._start_kafka(base), self._start_zipkin(base))
+        await together(*(() if self._elsewhere else (self._start_kafka(base),)), self._start_zipkin(base))
 
     async def _start_kafka(self, base: Path) -> None:
         files = await self._jars("kafka")
@@ -183,11 +203,14 @@ class Engines:
         self._say(f"{program.name} serves; log: {self.supervisor.log_of(program.name)}")
 
     def _endpoints(self) -> Endpoints:
-        self.endpoints = Endpoints(
+        stores = self._elsewhere or Elsewhere(
             kafka=f"{LOOPBACK}:{self.ports.kafka}",
             postgres_host=LOOPBACK,
             postgres_port=self.ports.postgres,
             postgres_password=self._postgres.password,
+        )
+        self.endpoints = Endpoints(
+            **asdict(stores),
             smtp_host=LOOPBACK,
             smtp_port=self.ports.smtp,
             mailbox_url=f"http://{LOOPBACK}:{self.ports.mailbox}",
@@ -225,7 +248,13 @@ def _tell(sentence: str) -> None:
     sys.stderr.write(f"{sentence}\n")
 
 
-async def _run(*, state: Path, endpoints: Path | None, with_zipkin: bool, durable: bool) -> None:
+def _elsewhere(file: Path | None) -> Elsewhere | None:
+    return Elsewhere(**json.loads(file.read_text())) if file else None
+
+
+async def _run(
+    *, state: Path, endpoints: Path | None, elsewhere: Elsewhere | None, with_zipkin: bool, durable: bool
+) -> None:
     settings = LocalSettings()
     cancel_on_signals()
     engines = Engines(
@@ -234,6 +263,7 @@ async def _run(*, state: Path, endpoints: Path | None, with_zipkin: bool, durabl
         cache=settings.cache,
         with_zipkin=with_zipkin,
         durable=durable,
+        elsewhere=elsewhere,
         on_progress=_tell,
     )
     with suppress(asyncio.CancelledError):
@@ -255,9 +285,14 @@ def main() -> None:
     parser.add_argument("--endpoints", type=Path, help="also write the endpoints to this file")
     parser.add_argument("--without-zipkin", action="store_true")
     parser.add_argument("--quick", action="store_true", help="flush nothing to the disk: for tests alone")
+    parser.add_argument("--elsewhere", type=Path, help="JSON of a Kafka and a PostgreSQL that run already")
     given = parser.parse_args()
     run = _run(
-        state=given.state, endpoints=given.endpoints, with_zipkin=not given.without_zipkin, durable=not given.quick
+        state=given.state,
+        endpoints=given.endpoints,
+        elsewhere=_elsewhere(given.elsewhere),
+        with_zipkin=not given.without_zipkin,
+        durable=not given.quick,
     )
     try:
         asyncio.run(run)

@@ -15,23 +15,22 @@ from deploy.local.supervisor import Program
 from deploy.local.tool import run_tool
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 HEAP_MEGABYTES = 400
 UUID_BYTES = 16
 
 
-def properties(*, data: Path, ports: Ports, durable: bool) -> dict[str, str]:
-    """Settings of the broker; flushing every message is what lets an acknowledged one survive a power cut."""
+def settings(*, durable: bool) -> dict[str, str]:
+    """What a broker is told wherever it runs, in a container too; nothing of it is an address or a place.
+
+    Flushing every message is what lets an acknowledged one survive a power cut.
+    """
     single = ("offsets.topic", "transaction.state.log", "share.coordinator.state.topic")
     return {
         "process.roles": "broker,controller",
         "node.id": "1",
-        "controller.quorum.voters": f"1@{LOOPBACK}:{ports.kafka_controller}",
-        "listeners": f"PLAINTEXT://{LOOPBACK}:{ports.kafka},CONTROLLER://{LOOPBACK}:{ports.kafka_controller}",
-        "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{ports.kafka}",
         "controller.listener.names": "CONTROLLER",
-        "log.dirs": str(data),
         "auto.create.topics.enable": "false",
         "delete.topic.enable": "true",
         "num.partitions": "12",
@@ -52,6 +51,21 @@ def properties(*, data: Path, ports: Ports, durable: bool) -> dict[str, str]:
         "num.recovery.threads.per.data.dir": "2",
         **({"log.flush.interval.messages": "1"} if durable else {}),
     }
+
+
+def properties(*, data: Path, ports: Ports, durable: bool) -> dict[str, str]:
+    """Settings of the broker on this machine, with its addresses."""
+    return settings(durable=durable) | {
+        "controller.quorum.voters": f"1@{LOOPBACK}:{ports.kafka_controller}",
+        "listeners": f"PLAINTEXT://{LOOPBACK}:{ports.kafka},CONTROLLER://{LOOPBACK}:{ports.kafka_controller}",
+        "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{ports.kafka}",
+        "log.dirs": str(data),
+    }
+
+
+def environment(properties: Mapping[str, str]) -> dict[str, str]:
+    """The same as variables, as the image `apache/kafka` takes them: KAFKA_ and the name, `.` as `_`."""
+    return {f"KAFKA_{name.upper().replace('.', '_')}": value for name, value in properties.items()}
 
 
 LOGGING = """\

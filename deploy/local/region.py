@@ -19,21 +19,10 @@ from deploy.local.errors import LocalError
 from deploy.local.ports import LOOPBACK, Ports
 from deploy.local.settings import checkout
 from deploy.local.supervisor import Program
-from shared.broker import PARTITIONS, declare_topics
+from deploy.prepare import Place, prepared
+from shared.broker import PARTITIONS
 from shared.db import Login
-from shared.migrate import (
-    MIGRATOR,
-    OPERATOR,
-    SERVICES,
-    BadMigration,
-    Server,
-    app_of,
-    bootstrap,
-    create_database,
-    logins,
-    loop_of,
-    migrate,
-)
+from shared.migrate import OPERATOR, SERVICES, BadMigration, Server, app_of, logins, loop_of
 from shared.vault import make_keyring
 
 DATABASE = "peerline"
@@ -200,17 +189,19 @@ async def prepare(region: LocalRegion, *, partitions: int = PARTITIONS) -> list[
 
     Returns the migrations that were applied. Raises `OldStateError`.
     """
-    endpoints, passwords = region.endpoints, region.secrets.passwords
-    server = Server(endpoints.postgres_host, endpoints.postgres_port)
-    await bootstrap(server, endpoints.postgres_password, passwords)
-    await create_database(server, endpoints.postgres_password, region.database)
+    endpoints = region.endpoints
+    place = Place(
+        postgres=Server(endpoints.postgres_host, endpoints.postgres_port),
+        superuser_password=endpoints.postgres_password,
+        passwords=region.secrets.passwords,
+        kafka=endpoints.kafka,
+        database=region.database,
+        topic_prefix=region.topic_prefix,
+    )
     try:
-        applied = await migrate(server, region.database, passwords[MIGRATOR], "pre")
-        applied += await migrate(server, region.database, passwords[MIGRATOR], "post")
+        return await prepared(place, partitions=partitions)
     except BadMigration:
         raise OldStateError from None
-    await declare_topics(endpoints.kafka, prefix=region.topic_prefix, partitions=partitions)
-    return applied
 
 
 def programs(region: LocalRegion) -> list[Program]:

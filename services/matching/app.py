@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from services.matching import actions, subscribers
 from services.matching.settings import MatchingSettings
+from services.matching.store.watch import UNSERVED
 from shared import timers
 from shared.events import IntakeFact, NotifyFact
 from shared.events.envelope import DIRECTORY, INTAKE, INTAKE_CRISIS, NOTIFY
@@ -31,6 +32,7 @@ async def main() -> None:
         for lane in (Lane.CRISIS, Lane.ORDINARY):
             process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), actions.fire))
         process.on_timers(Lane.BULK, timers.in_one_transaction(process.db, actions.part))
+        process.measure(UNSERVED)
         process.serve(health_app(process))
         await process.run()
 

@@ -7,8 +7,8 @@ from deploy.local.walk import Requester
 from shared.events.intake import CrisisRaised
 from shared.events.referral import LadderEnded, RungPaged
 from shared.types import CaseId
-from tests.harness.waiting import eventually
 from tests.harness.town import Town
+from tests.harness.waiting import eventually
 
 COORDINATOR = next(person for person in PEOPLE if person.role == "coordinator")
 PAGED = [COORDINATOR.contact, DUTY_CONTACT]

@@ -14,8 +14,8 @@ from deploy.local.mails import Mail
 from shared.events.intake import CaseClosed, RequestSubmitted
 from shared.events.matching import OfferExpired
 from shared.types import CaseId
-from tests.harness.waiting import eventually
 from tests.harness.town import Town
+from tests.harness.waiting import eventually
 
 Spans = list[dict[str, Any]]
 ASKED = "post /v1/agencies/{slug}/requests"

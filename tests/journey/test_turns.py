@@ -9,8 +9,8 @@ from deploy.local.demo import DUTY_CONTACT, PEOPLE
 from shared.events.intake import AnotherPeerAsked, CaseClosed, RequestSubmitted
 from shared.events.matching import NobodyFound, OfferExpired, OfferMade
 from shared.types import CaseId
-from tests.harness.waiting import eventually
 from tests.harness.town import Town
+from tests.harness.waiting import eventually
 
 OVER = "Your last message"
 COORDINATOR = next(person for person in PEOPLE if person.role == "coordinator")

@@ -1,4 +1,7 @@
-"""Run the mail server: `python -m deploy.local.mailbox --smtp-port N --http-port N --state DIR`."""
+"""Run the mail server: `python -m deploy.local.mailbox --smtp-port N --http-port N --state DIR`.
+
+It keeps whatever it is sent and shows it to whoever asks: for one machine or a demonstration, never for the public.
+"""
 
 from __future__ import annotations
 
@@ -34,8 +37,8 @@ class Keep:
         return "250 OK: kept"
 
 
-async def serve(*, smtp_port: int, http_port: int, state: Path) -> None:
-    """Serve both doors on loopback until SIGTERM or SIGINT."""
+async def serve(*, host: str, smtp_port: int, http_port: int, state: Path) -> None:
+    """Serve both doors until SIGTERM or SIGINT."""
     store = MailStore(state)
     keep = Keep(store)
 
@@ -44,21 +47,22 @@ async def serve(*, smtp_port: int, http_port: int, state: Path) -> None:
             keep, hostname="localhost", ident="local mailbox", data_size_limit=LARGEST_MAIL_BYTES, enable_SMTPUTF8=True
         )
 
-    smtp = await asyncio.get_running_loop().create_server(door, LOOPBACK, smtp_port)
+    smtp = await asyncio.get_running_loop().create_server(door, host, smtp_port)
     async with smtp:
         await uvicorn.Server(
-            uvicorn.Config(build(store), host=LOOPBACK, port=http_port, log_level="warning", access_log=False)
+            uvicorn.Config(build(store), host=host, port=http_port, log_level="warning", access_log=False)
         ).serve()
 
 
 def main() -> None:
     """Parse the command line and serve."""
     parser = argparse.ArgumentParser(prog="python -m deploy.local.mailbox", description=__doc__)
+    parser.add_argument("--host", default=LOOPBACK, help="in a container, which publishes on loopback alone: 0.0.0.0")
     parser.add_argument("--smtp-port", type=int, required=True)
     parser.add_argument("--http-port", type=int, required=True)
     parser.add_argument("--state", type=Path, required=True)
     given = parser.parse_args()
-    asyncio.run(serve(smtp_port=given.smtp_port, http_port=given.http_port, state=given.state))
+    asyncio.run(serve(host=given.host, smtp_port=given.smtp_port, http_port=given.http_port, state=given.state))
 
 
 if __name__ == "__main__":
