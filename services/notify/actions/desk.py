@@ -35,6 +35,7 @@ from shared.types import REGION, AgencyId, CaseId, PersonId
 
 SESSION_FOR = timedelta(minutes=15)
 SALT_BYTES = 16
+SETTLED_WITHIN_S, SETTLED_POLL_S = 2.0, 0.1
 HASHES_AT_ONCE = 2
 """An scrypt of these parameters takes a core for about 50 ms and 16 MiB: a flood of PINs must not take them all."""
 
@@ -184,6 +185,16 @@ class Desk:
             if found is None or found.case_id is None:
                 return None
             return await self._shown(tx, found, found.case_id, reveal=False)
+
+    async def look_settled(self, purpose: Purpose, token: str, session: str) -> Shown | None:
+        """As `look`, but while somebody has yet to say what came of an answer, that is waited for a moment."""
+        until = clock.monotonic() + SETTLED_WITHIN_S
+        shown = await self.look(purpose, token, session)
+        # sql-in-loop: one look at a time, for as long as a person would wait for a page
+        while shown is not None and shown.view.waiting and clock.monotonic() < until:
+            await asyncio.sleep(SETTLED_POLL_S)
+            shown = await self.look(purpose, token, session)
+        return shown
 
     async def answer(
         self, purpose: Purpose, token: str, session: str, verb: Word, *, traceparent: str | None

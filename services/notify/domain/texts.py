@@ -90,6 +90,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "ask_assignment": "Thank you for being there.",
         "ask_page": "Somebody needs a person now. Can you take this?",
         "moment": "One moment …",
+        "look_again": "Look again",
         "details_follow": "Thank you: details follow in a second message.",
         "waiting_for_details": "Thank you: details follow in a second message.",
         "noted": "Noted. Thank you.",

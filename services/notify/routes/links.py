@@ -61,14 +61,12 @@ class _Place:
             "matter",
             language=shown.language,
             status=status,
-            refresh=shown.view.waiting and not shown.reach,
             told=told if shown.view.told == "ask" else shown.view.told,
             shown=shown,
             here=self.here,
             answer_nonce=self.look.nonce(session, ANSWER),
             pin_nonce=self.pin_nonce,
             forward=FORWARD,
-            # Not while the page asks again by itself: that would empty the field under the hand.
             again=self.purpose == "case"
             and not (shown.reach or shown.they_call or shown.view.waiting)
             and (bool(shown.view.verbs) or shown.view.told == "use_page"),
@@ -90,7 +88,7 @@ def _add(routes: APIRouter, look: Look, purpose: Purpose) -> None:
     @routes.api_route(f"/{first}/{{token}}", methods=["GET", "HEAD"], name=f"show_{purpose}")
     async def show(request: Request, token: str) -> Response:
         place = _Place(look, request, purpose, token)
-        shown = await look.desk.look(purpose, token, place.session) if place.session else None
+        shown = await look.desk.look_settled(purpose, token, place.session) if place.session else None
         return place.shown(shown, place.session) if shown is not None else place.asking()
 
     @routes.post(f"/{first}/{{token}}", name=f"enter_{purpose}")

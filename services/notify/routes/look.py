@@ -59,16 +59,14 @@ class Look:
         *,
         language: str,
         status: HTTPStatus = HTTPStatus.OK,
-        refresh: bool = False,
         **values: object,
     ) -> HTMLResponse:
-        """A page in this language; with `refresh` it asks again by itself after two seconds."""
+        """A page in this language."""
         content = self._templates.get_template(f"{template}.html").render(
             t=texts.page(language),
             language=texts.shown_in(language),
             title=self._dress.title,
             base=self._dress.base,
-            refresh=refresh,
             told=values.pop("told", None),
             also=values.pop("also", None),
             **values,

@@ -55,7 +55,7 @@ async def test_the_pin_opens_urgency_and_manner_and_a_post_acts_once(stand: Stan
     assert (reply.subject, reply.person, reply.verb) == (offer, person, "accept")
     waiting = await browser.get(path)
     assert "One moment" in text_of(waiting)
-    assert b'http-equiv="refresh" content="2"' in waiting.body
+    assert "Look again" in text_of(waiting)
     await stand.hear(case, ReplySettled(reply=reply.reply, outcome="accepted"))
     assert "details follow in a second message" in text_of(await browser.get(path))
 
