@@ -135,12 +135,6 @@ async def test_a_unit_bars_itself_and_everybody_above(front: Front) -> None:
     assert await _bars(front, about_me={"unit": "patrol"}) == {ids["chief"], ids["mate"]}
 
 
-async def test_a_name_nobody_has_stays_sealed_for_later(front: Front) -> None:
-    await front.upload(person("p1"))
-    assert await _bars(front, avoid_people=["Somebody Unknown", "Person p1"]) != set()
-    assert await front.sql.fetchval("SELECT unmatched FROM requests")
-
-
 async def test_an_emergency_pages_everybody_who_is_not_barred(front: Front) -> None:
     ids = await front.upload(person("c1", "coordinator"), person("c2", "coordinator"), person("p1"))
     duty = await front.duty("Dee Duty", "dee@home.test")
