@@ -160,6 +160,29 @@ async def test_an_emergency_is_taken_before_its_notice_which_follows(front: Fron
     assert answer.json["notice"]["version"] == NOTICE["version"]
 
 
+async def test_an_emergency_is_taken_without_what_cannot_be_read_and_says_so(front: Front) -> None:
+    ids = await front.upload(person("c1", "coordinator"), person("c2", "coordinator"))
+    spoilt: dict[str, Any] = {
+        "reach": {"channel": "call", "address": "12"},
+        "avoid_people": ["Person c1", 7],
+        "surprise": "Canary",
+    }
+    answer = await front.ask(front.code(), urgency="emergency", relation=None, notice="?", **spoilt)
+    assert answer.status == 201
+    named = {(one["pointer"], one["code"]) for one in answer.json["not_taken"]}
+    assert {"/relation", "/reach", "/avoid_people/1", "/notice"} <= {pointer for pointer, _ in named}
+    assert "Canary" not in answer.body.decode()
+    (fact,) = await front.facts((await front.cases())[-1])
+    assert isinstance(fact, CrisisRaised)
+    assert (fact.rungs, fact.ask.relation) == (((ids["c2"],),), "officer")
+
+
+async def test_an_emergency_without_a_code_is_refused_with_the_lines(front: Front) -> None:
+    answer = await front.ask("", urgency="emergency", code_hash="?")
+    assert (answer.status, answer.json["errors"]) == (422, [{"pointer": "/code_hash", "code": "not_a_code_hash"}])
+    assert {one["call"] for one in answer.json["resources"]} >= {"988", "911"}
+
+
 async def test_a_changed_notice_comes_back_with_the_refusal(front: Front) -> None:
     answer = await front.ask(front.code(), notice={"version": "old"})
     assert (answer.status, answer.json["type"]) == (409, "/problems/notice-changed")
