@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -65,11 +65,12 @@ Action = Callable[[Sequence[Fired]], Awaitable[None]]
 
 Transactional = Callable[[Transaction, Sequence[Fired]], Awaitable[None]]
 
+# Without a target: what a target compares would have to be readable, and the operator may only write here.
 _SCHEDULE = """
 INSERT INTO timers(timer_id, agency_id, lane, kind, key, subject_id, subject_version, due_at, traceparent)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::text[], $5::uuid[], $6::uuid[], $7::int[],
                      $8::timestamptz[], $9::text[])
-ON CONFLICT (subject_id, kind, subject_version, agency_id) DO NOTHING
+ON CONFLICT DO NOTHING
 """
 
 
@@ -184,11 +185,14 @@ def traced(fired: Sequence[Fired]) -> Iterator[dict[UUID, str]]:
             work.end(error=error)
 
 
-def in_one_transaction(db: Database, work: Transactional) -> Action:
-    """An action whose whole work is one transaction; when a batch fails, each timer is run alone."""
+def in_one_transaction(db: Database, work: Transactional, *, beside: Collection[AgencyId] = ()) -> Action:
+    """An action whose whole work is one transaction; when a batch fails, each timer is run alone.
+
+    The agencies of the timers are in view, and those in `beside`.
+    """
 
     async def run(fired: Sequence[Fired]) -> None:
-        async with db.transaction({timer.agency_id for timer in fired}) as tx:
+        async with db.transaction({*beside, *(timer.agency_id for timer in fired)}) as tx:
             with traced(fired) as traces:
                 tx.traces.update(traces)
                 await work(tx, fired)
@@ -206,6 +210,19 @@ def in_one_transaction(db: Database, work: Transactional) -> Action:
             # sql-in-loop: timer by timer, after the batch has failed
             for timer in fired:
                 await _alone(run, timer)
+
+    return act
+
+
+def by_kind(actions: Mapping[str, Action]) -> Action:
+    """An action that leaves each timer to the action of its kind: kinds with different ones share no transaction."""
+
+    async def act(fired: Sequence[Fired]) -> None:
+        # sql-in-loop: one batch per action, whatever the number of timers
+        for action in dict.fromkeys(actions.values()):
+            own = [timer for timer in fired if actions.get(timer.kind) is action]
+            if own:
+                await action(own)
 
     return act
 

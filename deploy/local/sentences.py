@@ -32,6 +32,8 @@ def sentence(fact: Fact, who: Who, now: datetime) -> str:
             return f"somebody asks for support: {ask.urgency.value}, {kinds}"
         case said.PeerChosen():
             return "the requester has chosen" if fact.person else "the requester takes anyone"
+        case said.BarsChanged():
+            return f"a directory now holds somebody the requester must not meet; {len(fact.bars)} are barred"
         case said.AnotherPeerAsked():
             return f"the requester wants somebody else than peer {who(fact.refused)}, who never learns of it"
         case said.ContactReleased():

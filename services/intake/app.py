@@ -7,7 +7,7 @@ from functools import partial
 from fastapi import FastAPI
 
 from services.intake import subscribers
-from services.intake.actions import cases
+from services.intake.actions import cases, names
 from services.intake.routes import agency, docs, pages, public, requester
 from services.intake.routes.desk import PAGES, Desk, Manners, Throttles, read_notices, read_words, throttle
 from services.intake.routes.taking import Taking
@@ -19,7 +19,9 @@ from shared.events.envelope import MATCHING, NOTIFY, NOTIFY_CRISIS, REFERRAL_CRI
 from shared.http import foundation, health
 from shared.http.health import Readiness
 from shared.process import launch, opened
-from shared.types import Lane
+from shared.types import REGION, Lane
+
+ROUNDS_AT_ONCE = 20
 
 
 def desk_of(db: Database, settings: IntakeSettings, *, crisis: Database | None = None) -> Desk:
@@ -77,8 +79,12 @@ async def main() -> None:
         )
         for lane in (Lane.ORDINARY, Lane.CRISIS):
             process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), cases.fire))
-        process.on_timers(Lane.BULK, timers.in_one_transaction(process.db, cases.part))
-        process.serve(intake_app(desk_of(process.db, settings, crisis=process.db_of(Lane.CRISIS)), process.ready))
+        desk = desk_of(process.db, settings, crisis=process.db_of(Lane.CRISIS))
+        rounds = timers.in_one_transaction(process.db, partial(names.fire, keyring=desk.keyring), beside=[REGION])
+        parting = timers.in_one_transaction(process.db, cases.part)
+        of_kinds = {timers.APART: parting, names.ROUND: rounds, names.ONCE: rounds}
+        process.on_timers(Lane.BULK, timers.by_kind(of_kinds), batch=ROUNDS_AT_ONCE)
+        process.serve(intake_app(desk, process.ready))
         await process.run()
 
 

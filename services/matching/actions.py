@@ -14,6 +14,7 @@ from services.matching.domain.loads import Ledger
 from services.matching.domain.world import World
 from services.matching.store import cases as case_rows
 from services.matching.store import directory, loads
+from services.matching.store.cases import Refusal
 from services.matching.store.directory import OnDuty, Verified
 from shared import casework, clock, timers
 from shared.anchors import PLACEHOLDER, Anchor
@@ -39,6 +40,7 @@ class SearchBook:
         self._now, self._new_id = now, new_id
         # Nobody is loaded for a batch in which nobody can be asked.
         self._agencies = {one.agency_id for one in inputs if not isinstance(one.what, _NEEDS_NOBODY)}
+        self._homes = {one.case_id: one.agency_id for one in inputs}
         self._world = World(now, new_id, {}, (), Ledger({}))
         self._relieved: set[tuple[AgencyId, Lane]] = set()
         self._moved: set[AgencyId] = set()
@@ -51,12 +53,18 @@ class SearchBook:
             self._world = World(self._now, self._new_id, people.by_agency, duty, Ledger(people.loads))
         known = [case for case, anchor in cases.items() if anchor.state != PLACEHOLDER and not anchor.terminal]
         states = await case_rows.load(tx, known)
-        return {case: states.get(case) or _blank(anchor) for case, anchor in cases.items()}
+        # Known, not over, and not searched for: only who is kept out was heard of.
+        early = {case: cases[case].due_at for case in known if case not in states}
+        barred = await case_rows.kept_out(tx, early)
+        return {
+            case: states.get(case) or (HeardOf(barred[case], early[case]) if case in early else _blank(anchor))
+            for case, anchor in cases.items()
+        }
 
     def decide(self, state: State, what: Input) -> Decided[State]:
         """As `domain.decide`; loads move in the ledger, so that the next case of the batch sees them taken."""
         heard = cast("Heard", what.what)
-        if isinstance(heard, LookAgain) and isinstance(state, HeardOf):
+        if isinstance(heard, LookAgain) and state == HeardOf():
             # It was purged between being found hungry and being locked: the placeholder goes again.
             return Decided(state, ending="closed")
         after, effects = decide(state, heard, Subject(what.case_id, what.agency_id), self._world)
@@ -85,7 +93,18 @@ class SearchBook:
         over = [case for case, state in after.items() if isinstance(state, Ended) and _has_rows(before[case])]
         await case_rows.purge(tx, over)
         await case_rows.save(tx, still)
-        await case_rows.save_refusals(tx, [one for old, new in pairs for one in _new_refusals(old, new.case)])
+        await case_rows.save_refusals(
+            tx,
+            [
+                *(one for old, new in pairs for one in _new_refusals(old, new.case)),
+                *(
+                    Refusal(self._homes[case], case, person, None)
+                    for case, state in after.items()
+                    if isinstance(state, HeardOf)
+                    for person in state.kept_out
+                ),
+            ],
+        )
         await case_rows.save_offers(
             tx, [(new.case, offer) for old, new in pairs for offer in new.case.offers if offer not in _offers(old)]
         )
@@ -114,12 +133,12 @@ def _offers(state: State) -> tuple[Offer, ...]:
     return () if isinstance(state, HeardOf | Ended) else state.case.offers
 
 
-def _new_refusals(old: State, case: Case) -> list[tuple[Case, PersonId, datetime | None]]:
+def _new_refusals(old: State, case: Case) -> list[Refusal]:
     if not isinstance(old, HeardOf | Ended) and old.case.kept_out is case.kept_out:
         return []
     known = {} if isinstance(old, HeardOf | Ended) else old.case.kept_out
     return [
-        (case, person, until)
+        Refusal(case.agency_id, case.case_id, person, until)
         for person, until in case.kept_out.items()
         if person not in known or known[person] != until
     ]

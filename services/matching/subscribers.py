@@ -13,6 +13,7 @@ from shared.db import Transaction
 from shared.delivery import Received
 from shared.events.intake import (
     AnotherPeerAsked,
+    BarsChanged,
     CaseClosed,
     CaseClosing,
     CaseWithdrawn,
@@ -33,6 +34,7 @@ OF_A_CASE = (
     RequestSubmitted,
     PeerChosen,
     AnotherPeerAsked,
+    BarsChanged,
     ContactReleased,
     CaseClosing,
     ReplyReceived,

@@ -143,6 +143,17 @@ class AnotherPeerAsked(Fact):
     refused: PersonId
 
 
+class BarsChanged(Fact):
+    """More people must not be asked: a directory now holds whom the requester has named. `bars` are all of them.
+
+    Whoever is asked or assigned and stands in it stops being so, and never learns why.
+    """
+
+    TOPIC: ClassVar[Topic] = INTAKE
+    type: Literal["intake.bars_changed.v1"] = "intake.bars_changed.v1"
+    bars: tuple[PersonId, ...]
+
+
 class ContactReleased(Fact):
     """The peer of this assignment may see how to reach the requester; `sealed` is under the case's key, field `reach`.
 
@@ -278,6 +289,7 @@ IntakeFact = (
     | OutreachAsked
     | PeerChosen
     | AnotherPeerAsked
+    | BarsChanged
     | ContactReleased
     | CaseClosing
     | CaseWithdrawn

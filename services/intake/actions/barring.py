@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.intake.domain.directory import IndexKind, index_of, normalised
-from services.intake.domain.request import Request
+from services.intake.domain.request import AboutMe, Request
 from services.intake.store import bars as store
 from services.intake.store import directory
 from services.intake.store.bars import Sought
@@ -20,11 +20,24 @@ UNIT: tuple[IndexKind, ...] = ("unit",)
 
 
 @dataclass(frozen=True)
-class Barred:
-    """People of the program whom a request bars; `unmatched`: it names somebody who is not in the directory yet."""
+class Named:
+    """Whom a request of an agency names, as typed."""
 
-    people: tuple[PersonId, ...] = ()
-    unmatched: bool = False
+    agency_id: AgencyId
+    avoid_people: tuple[str, ...] = ()
+    about_me: AboutMe | None = None
+
+    @property
+    def anybody(self) -> bool:
+        """Whether a directory has to be asked."""
+        about = self.about_me
+        typed = any(_person_id(name) is None for name in self.avoid_people)
+        return typed or (about is not None and bool(about.unit or about.supervisor))
+
+
+def named_in(agency_id: AgencyId, request: Request) -> Named:
+    """Whom a request names."""
+    return Named(agency_id, request.avoid_people, request.about_me)
 
 
 @dataclass(frozen=True)
@@ -36,33 +49,23 @@ class _Text:
     climbs: bool
 
 
-def names_anybody(request: Request) -> bool:
-    """Whether somebody may have to be barred at all."""
-    about = request.about_me
-    return bool(request.avoid_people) or (about is not None and bool(about.unit or about.supervisor))
-
-
-async def bars(tx: Transaction, key: bytes, requests: Mapping[int, tuple[AgencyId, Request]]) -> dict[int, Barred]:
+async def bars(tx: Transaction, key: bytes, requests: Mapping[int, Named]) -> dict[int, tuple[PersonId, ...]]:
     """Whom these requests bar, by their number. `key` is the keyring's "index"; one statement, or none."""
-    texts = [text for n, (agency, request) in requests.items() for text in _texts(key, n, agency, request)]
+    texts = [text for n, named in requests.items() for text in _texts(key, n, named)]
     sought = [Sought(text.n, index, text.climbs) for text in texts for index in sorted(text.indexes)]
     hits = await store.find(tx, sought)
-    found: dict[int, set[PersonId]] = {n: _listed(request) for n, (_, request) in requests.items()}
-    matched: dict[int, set[bytes]] = {n: set() for n in requests}
+    found: dict[int, set[PersonId]] = {n: _listed(named) for n, named in requests.items()}
     for hit in hits:
         # Members are never offered nor told anything: naming them on the bus would only tell the unit.
         if hit.role is not Role.MEMBER:
             found[hit.n].add(hit.person_id)
-        if hit.index is not None:
-            matched[hit.n].add(hit.index)
-    missing = {text.n for text in texts if not text.indexes & matched[text.n]}
-    return {n: Barred(tuple(sorted(found[n])), unmatched=n in missing) for n in requests}
+    return {n: tuple(sorted(people)) for n, people in found.items()}
 
 
-def _texts(key: bytes, n: int, agency: AgencyId, request: Request) -> list[_Text]:
-    typed = [name for name in request.avoid_people if _person_id(name) is None]
+def _texts(key: bytes, n: int, named: Named) -> list[_Text]:
+    agency, about = named.agency_id, named.about_me
+    typed = [name for name in named.avoid_people if _person_id(name) is None]
     texts = [_Text(n, _indexes(key, (agency, REGION), PERSON, name), climbs=False) for name in typed]
-    about = request.about_me
     if about is not None and about.supervisor:
         texts.append(_Text(n, _indexes(key, (agency,), PERSON, about.supervisor), climbs=True))
     if about is not None and about.unit:
@@ -76,9 +79,9 @@ def _indexes(key: bytes, agencies: Collection[AgencyId], kinds: Collection[Index
     )
 
 
-def _listed(request: Request) -> set[PersonId]:
+def _listed(named: Named) -> set[PersonId]:
     """People whom the requester was shown by their id."""
-    return {found for name in request.avoid_people if (found := _person_id(name)) is not None}
+    return {found for name in named.avoid_people if (found := _person_id(name)) is not None}
 
 
 def _person_id(text: str) -> PersonId | None:
@@ -89,7 +92,7 @@ def _person_id(text: str) -> PersonId | None:
 
 
 async def rungs(
-    tx: Transaction, emergencies: Mapping[int, tuple[AgencyId, Barred]]
+    tx: Transaction, emergencies: Mapping[int, tuple[AgencyId, tuple[PersonId, ...]]]
 ) -> dict[int, tuple[tuple[PersonId, ...], ...]]:
     """Whom to page in these emergencies: coordinators of the agency and the region's duty, never one who is barred."""
     if not emergencies:
@@ -97,6 +100,6 @@ async def rungs(
     people = await directory.coordinators(tx, {REGION, *(agency for agency, _ in emergencies.values())})
     rungs: dict[int, tuple[tuple[PersonId, ...], ...]] = {}
     for n, (agency, barred) in emergencies.items():
-        rung = tuple(person for person, _, home in people if home in {agency, REGION} and person not in barred.people)
+        rung = tuple(person for person, _, home in people if home in {agency, REGION} and person not in barred)
         rungs[n] = (rung,) if rung else ()
     return rungs

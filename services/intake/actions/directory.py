@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.intake.actions import names
 from services.intake.actions.contacts import Points, plan_points
 from services.intake.domain.agency import Agency
 from services.intake.domain.directory import PROGRAM, Entry, Known, Person, Plan, compare, entry_of
@@ -110,6 +111,7 @@ async def put_directory(
         if plan.changes or not revision:
             revision = await agency_store.next_directory_revision(tx, agency_id)
             await apply_plan(tx, keyring, agency, plan)
+            await names.again(tx, [agency_id])
             await audit.record(tx, [audit.Entry(agency_id, "directory.replaced", actor=actor)])
     return _uploaded(revision, plan, reading)
 

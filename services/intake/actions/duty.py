@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from services.intake.actions import names
 from services.intake.actions.directory import apply_plan
 from services.intake.domain.agency import Agency, known_zone, language_tag
 from services.intake.domain.contact import BadAddress, mail_address
@@ -57,7 +58,9 @@ async def add_duty(db: Database, keyring: Keyring, wanted: DutyPerson) -> Person
     duty = _checked_duty(wanted)
     person = Person(duty.contact, Role.DUTY, duty.name, duty.language, contacts=(duty.contact,))
     entry = entry_of(keyring.derived("index"), REGION, person)
-    async with db.transaction([REGION]) as tx:
+    async with db.door() as connection:
+        everywhere = {agency.agency_id for agency in await store.list_agencies(connection)} - {REGION}
+    async with db.transaction([REGION, *everywhere]) as tx:
         await store.add_agency(tx, _region(duty))
         region = await store.lock_agency(tx, REGION)
         known = await people.known_people(tx, REGION)
@@ -65,6 +68,8 @@ async def add_duty(db: Database, keyring: Keyring, wanted: DutyPerson) -> Person
             raise Refused("duty-exists", 409, (Problem("/contact", "taken"),))
         plan = compare({}, [entry])
         await apply_plan(tx, keyring, region, plan, time_zone=duty.time_zone)
+        # A requester of any agency may have named this person before.
+        await names.again(tx, everywhere)
         await audit.record(tx, [audit.Entry(REGION, "duty.added")])
         added = (await people.known_people(tx, REGION))[entry.ref_index]
     return added.person_id

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hmac
-import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.intake.actions import barring
-from services.intake.actions.barring import Barred
+from services.intake.actions import barring, names
+from services.intake.actions.barring import Named, named_in
 from services.intake.domain import codes, course
 from services.intake.domain.agency import Agency, language_tag
 from services.intake.domain.course import Begun
@@ -27,8 +26,8 @@ from shared.outbox import Draft
 from shared.types import CaseId, PersonId
 from shared.vault import DataKey, Keyring, Subject
 
-REACH, AVOID, ABOUT = "reach", "avoid_people", "about_me"
-"""The fields under which a request is sealed with its case's key."""
+REACH = "reach"
+"""The field under which it is sealed with the case's key."""
 
 
 @dataclass(frozen=True)
@@ -125,19 +124,20 @@ def _new(case_id: CaseId, submission: Submission, notices: Notices) -> _New:
 
 async def _begin(tx: Transaction, keyring: Keyring, now: datetime, fresh: Mapping[bytes, _New]) -> dict[bytes, Receipt]:
     new = list(fresh.values())
-    whose = {n: (one.submission.agency.agency_id, one.submission.request) for n, one in enumerate(new)}
+    whose = {n: named_in(one.submission.agency.agency_id, one.submission.request) for n, one in enumerate(new)}
     barred = await barring.bars(tx, keyring.derived("index"), whose)
     rungs = await barring.rungs(
-        tx, {n: (agency, barred[n]) for n, (agency, request) in whose.items() if request.emergency}
+        tx, {n: (whose[n].agency_id, barred[n]) for n, one in enumerate(new) if one.submission.request.emergency}
     )
     subjects = [Subject(one.submission.agency.agency_id, "case", one.case_id) for one in new]
     keys = await vault.create(tx, keyring, subjects)
     begun = [_begun(one, barred[n], rungs.get(n, ()), now, keys[one.case_id]) for n, one in enumerate(new)]
     rows = [
-        _row(one, first, keys[one.case_id], unmatched=barred[n].unmatched)
+        _row(one, first, keys[one.case_id], named=whose[n])
         for n, (one, first) in enumerate(zip(new, begun, strict=True))
     ]
     await store.begin(tx, rows)
+    await names.again_once(tx, now, [(row.agency_id, row.case_id) for row in rows if row.named])
     tx.traces.update({one.case_id: one.submission.traceparent for one in new if one.submission.traceparent})
     pairs = list(zip(rows, begun, strict=True))
     await outbox.emit(tx, [Draft(row.agency_id, row.case_id, first.fact) for row, first in pairs])
@@ -145,7 +145,9 @@ async def _begin(tx: Transaction, keyring: Keyring, now: datetime, fresh: Mappin
     return {code: _receipt(one, row) for (code, one), row in zip(fresh.items(), rows, strict=True)}
 
 
-def _begun(new: _New, barred: Barred, rungs: tuple[tuple[PersonId, ...], ...], now: datetime, key: DataKey) -> Begun:
+def _begun(
+    new: _New, barred: tuple[PersonId, ...], rungs: tuple[tuple[PersonId, ...], ...], now: datetime, key: DataKey
+) -> Begun:
     reach = new.submission.request.reach
     first = course.begun(_ask(new, barred), now, jurisdiction=new.submission.agency.jurisdiction, rungs=rungs)
     if reach is None:
@@ -158,7 +160,7 @@ def sealed_reach(key: DataKey, reach: Reach) -> bytes:
     return key.seal(REACH, reach.normalised().model_dump_json().encode())
 
 
-def _ask(new: _New, barred: Barred) -> Ask:
+def _ask(new: _New, barred: tuple[PersonId, ...]) -> Ask:
     request, agency = new.submission.request, new.submission.agency
     return Ask(
         relation=request.relation,
@@ -171,12 +173,12 @@ def _ask(new: _New, barred: Barred) -> Ask:
         wishes=Wishes(
             require=request.preferences.require, prefer=request.preferences.prefer, avoid=request.preferences.avoid
         ),
-        bars=barred.people,
+        bars=barred,
         policy=resolve(agency, request.urgency),
     )
 
 
-def _row(new: _New, first: Begun, key: DataKey, *, unmatched: bool) -> NewRequest:
+def _row(new: _New, first: Begun, key: DataKey, *, named: Named) -> NewRequest:
     request, agency = new.submission.request, new.submission.agency
     return NewRequest(
         case_id=new.case_id,
@@ -185,16 +187,12 @@ def _row(new: _New, first: Begun, key: DataKey, *, unmatched: bool) -> NewReques
         case=first.case,
         digest=new.submission.digest,
         jurisdiction=agency.jurisdiction,
-        avoid_people=_sealed(key, AVOID, json.dumps(request.avoid_people)) if request.avoid_people else None,
-        about_me=_sealed(key, ABOUT, request.about_me.model_dump_json()) if request.about_me else None,
-        unmatched=unmatched,
+        avoid_people=names.sealed_people(key, request.avoid_people),
+        about_me=names.sealed_about(key, request.about_me),
+        named=named.anybody,
         notice_version=new.read.version if new.read else None,
         notice_digest=new.read.digest if new.read else None,
     )
-
-
-def _sealed(key: DataKey, field: str, text: str) -> bytes:
-    return key.seal(field, text.encode())
 
 
 def _receipt(new: _New, row: NewRequest) -> Receipt:

@@ -63,6 +63,13 @@ class TimeIsUp:
     held: bool = False
 
 
+@dataclass(frozen=True)
+class NamesFound:
+    """Whom the names and units in a request stand for by the directories as they are now."""
+
+    people: tuple[PersonId, ...]
+
+
 Act = Choose | Wait | Release | Another | Close | Withdraw | SetReach
 
 

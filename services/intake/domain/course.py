@@ -17,6 +17,7 @@ from services.intake.domain.acts import (
     Another,
     Choose,
     Close,
+    NamesFound,
     Release,
     SetReach,
     Step,
@@ -55,6 +56,7 @@ from shared.events.envelope import Fact
 from shared.events.intake import (
     AnotherPeerAsked,
     Ask,
+    BarsChanged,
     CaseClosed,
     CaseClosing,
     CaseWithdrawn,
@@ -119,9 +121,24 @@ def heard(case: Known, what: object, now: datetime) -> Step:
         return _acted(case, what, now)
     if isinstance(what, TimeIsUp):
         return _timed(case, what, now)
+    if isinstance(what, NamesFound):
+        return _barred(case, what.people)
     if isinstance(what, RungPaged | PageSettled | LadderAcknowledged | HumanContactConfirmed | LadderEnded):
         return _alarmed(case, what)
     return _matched(case, what, now)
+
+
+# --- what the directories say
+
+
+def _barred(case: Case, people: tuple[PersonId, ...]) -> Step:
+    """Whoever matches is barred from now on, and stays so when the directory changes again."""
+    bars = tuple(sorted({*case.ask.bars, *people}))
+    if isinstance(case.stage, Over) or len(bars) == len(case.ask.bars):
+        return Step(case)
+    ask = case.ask.model_copy(update={"bars": bars})
+    left = tuple(one for one in case.shortlist if one.person not in bars)
+    return Step(replace(case, ask=ask, shortlist=left), (BarsChanged(bars=bars),), acts=("bars_changed",))
 
 
 # --- what matching says
@@ -169,7 +186,8 @@ def _waiting(case: Case, stage: Searching | Asked | Unserved) -> Case:
 def _shortlisted(case: Case, what: ShortlistReady) -> Step:
     if isinstance(case.stage, Helped):
         return Step(case)
-    listed = tuple(Choice(one.person, one.available) for one in what.candidates if one.person not in case.refused)
+    without = {*case.refused, *case.ask.bars}
+    listed = tuple(Choice(one.person, one.available) for one in what.candidates if one.person not in without)
     return _with_timer(replace(case, shortlist=listed), Choosing(what.due), "choose", what.due)
 
 
@@ -184,6 +202,9 @@ def _answered(case: Case, offer: UUID, now: datetime) -> Case:
 def _assigned(case: Case, support: Support, now: datetime) -> Step:
     held = support_of(case)
     if support.assignment in case.ended or (held is not None and held.assignment == support.assignment):
+        return Step(case)
+    if support.person in case.ask.bars:
+        # Barred while matching had not heard of it: matching ends this in a moment, and nothing is shown until then.
         return Step(case)
     if case.ask.release == "ask_me" and not is_emergency(case):
         due = now + _within(case.ask.policy.choose_within_s)
@@ -237,7 +258,8 @@ def _alarmed(
         case PageSettled():
             alarm = replace(alarm, failed=alarm.failed + 1)
         case LadderAcknowledged(ladder=ladder, person=person):
-            if alarm.acknowledged_by is None and not isinstance(case.stage, Over):
+            barred = person in case.ask.bars
+            if alarm.acknowledged_by is None and not barred and not isinstance(case.stage, Over):
                 # In an emergency everything is released at once: who takes the page must be able to call.
                 facts = (ContactReleased(assignment=ladder, recipient=person, sealed=case.reach),)
             if alarm.acknowledged_by is None:

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from services.intake.domain.codes import looks_like_hash
 from services.intake.domain.contact import BadAddress, mail_address, phone_number
+from services.intake.domain.salvage import LeftOut, emergency_in, without
 from shared.errors import Problem, Refused
 from shared.events.intake import Manner, Token
 from shared.types import Help, Relation, Urgency
 
+SALVAGES = 5
+"""What was left out may leave something half behind: so often it is read again."""
 HOME_REGION = "US"
 """How a telephone number without country code is read."""
 
@@ -147,7 +160,10 @@ def _language(text: str) -> str:
 
 
 class Request(_Part):
-    """`POST /v1/agencies/{slug}/requests`. In an emergency only `relation`, `urgency` and `code_hash` are needed."""
+    """`POST /v1/agencies/{slug}/requests`.
+
+    In an emergency only `urgency` and `code_hash` are needed: whatever else is missing or cannot be read is left out.
+    """
 
     relation: Relation
     about: Literal["self", "someone_else"] = "self"
@@ -163,6 +179,36 @@ class Request(_Part):
     language: Annotated[str, AfterValidator(_language)] | None = None
     notice: Acknowledged | None = None
     code_hash: Annotated[str, AfterValidator(_hash)]
+    _left_out: tuple[LeftOut, ...] = PrivateAttr(())
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _emergency_as_far_as_it_goes(cls, raw: object, read: ModelWrapValidatorHandler[Self]) -> Self:
+        body, left = emergency_in(raw), dict[tuple[int | str, ...], LeftOut]()
+        if body is None:
+            return read(raw)
+        for _ in range(SALVAGES):
+            try:
+                found = read(body)
+            except ValidationError as error:
+                rest = without(body, error.errors(include_input=False, include_url=False))
+                if rest is None:
+                    raise
+                body = rest[0]
+                left |= {one.path: one for one in rest[1] if one.path not in left}
+            else:
+                return found.noting(left.values())
+        return read(body)
+
+    def noting(self, left: Iterable[LeftOut]) -> Self:
+        """This request, knowing what was left out of it."""
+        self._left_out = tuple(left)
+        return self
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Of an emergency: the parts that could not be read and were not taken."""
+        return self._left_out
 
     @property
     def emergency(self) -> bool:

@@ -14,6 +14,7 @@ from services.intake.domain.agency import Agency
 from services.intake.domain.request import Request
 from services.intake.routes.desk import Desk
 from services.intake.routes.taking import Taking
+from shared.http.problems import pointer_to
 from shared.types import Help, Relation, Urgency
 
 
@@ -38,9 +39,16 @@ def router(desk: Desk, taking: Taking) -> APIRouter:
 
     @routes.post("/requests", status_code=HTTPStatus.CREATED)
     async def ask(slug: str, body: Request, request: HttpRequest) -> JSONResponse:
-        """Ask for support. The hash of the case code is the idempotency key: a repeat is answered as the first was."""
+        """Ask for support. The hash of the case code is the idempotency key: a repeat is answered as the first was.
+
+        An emergency is taken without whatever cannot be read of it; `not_taken` says which parts those were.
+        """
         receipt = await taking.take(request, slug, body)
         answer = answer_to(receipt) | {"resources": desk.lines.of(slug)}
+        if body.left_out:
+            answer["not_taken"] = [
+                {"pointer": pointer_to(one.path, one.code), "code": one.code} for one in body.left_out
+            ]
         return JSONResponse(answer, HTTPStatus.OK if receipt.replayed else HTTPStatus.CREATED)
 
     return routes

@@ -20,18 +20,17 @@ class Sought:
 
 @dataclass(frozen=True)
 class Hit:
-    """Somebody whom a request names; `index` is None for those found by climbing."""
+    """Somebody whom a request names, or who stands above one of those."""
 
     n: int
     person_id: PersonId
     role: Role
-    index: bytes | None
 
 
 # UNION (not ALL) ends the walk where a chain bites its own tail.
 _FIND = """
 WITH RECURSIVE named AS (
-    SELECT s.n, s.index, s.climbs, p.person_id, p.agency_id, p.role, p.ref_index
+    SELECT s.n, s.climbs, p.person_id, p.agency_id, p.role, p.ref_index
       FROM unnest($1::int[], $2::bytea[], $3::bool[]) s(n, index, climbs)
       JOIN people p ON p.active AND (p.ref_index = s.index OR p.name_index = s.index
                                      OR p.badge_index = s.index OR p.unit_index = s.index)),
@@ -41,9 +40,9 @@ above(n, agency_id, ref) AS (
     SELECT a.n, a.agency_id, p.supervisor_ref_index
       FROM above a JOIN people p ON p.ref_index = a.ref AND p.agency_id = a.agency_id
      WHERE p.active AND p.supervisor_ref_index IS NOT NULL)
-SELECT n, person_id, role, index FROM named
+SELECT n, person_id, role FROM named
 UNION ALL
-SELECT a.n, p.person_id, p.role, NULL
+SELECT a.n, p.person_id, p.role
   FROM above a JOIN people p ON p.ref_index = a.ref AND p.agency_id = a.agency_id WHERE p.active
 """
 
@@ -55,4 +54,4 @@ async def find(tx: Transaction, sought: Sequence[Sought]) -> list[Hit]:
     rows = await tx.connection.fetch(
         _FIND, [one.n for one in sought], [one.index for one in sought], [one.climbs for one in sought]
     )
-    return [Hit(row["n"], PersonId(row["person_id"]), Role(row["role"]), row["index"]) for row in rows]
+    return [Hit(row["n"], PersonId(row["person_id"]), Role(row["role"])) for row in rows]

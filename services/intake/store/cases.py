@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from services.intake.domain.case import Case, from_json, next_by, stands, to_json
 from shared import doors
@@ -16,7 +17,10 @@ CODE_DOOR = "code"
 
 @dataclass(frozen=True)
 class NewRequest:
-    """A request to write, with everything sealed; its code is reserved already."""
+    """A request to write, with everything sealed; its code is reserved already.
+
+    `named`: it holds names or a unit that a directory may come to know.
+    """
 
     case_id: CaseId
     agency_id: AgencyId
@@ -26,7 +30,7 @@ class NewRequest:
     jurisdiction: str
     avoid_people: bytes | None = None
     about_me: bytes | None = None
-    unmatched: bool = False
+    named: bool = False
     notice_version: str | None = None
     notice_digest: str | None = None
 
@@ -74,16 +78,16 @@ async def reserve(
 _BEGIN = """
 WITH given AS (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::jsonb[],
-                         $8::bytea[], $9::bytea[], $10::bytea[], $11::bool[], $12::bytea[], $13::timestamptz[],
-                         $14::text[], $15::text[], $16::text[])
-           g(case_id, agency_id, stands, owner, due_at, reference, state, reach, avoid_people, about_me, unmatched,
-             digest, next_by, jurisdiction, notice_version, notice_digest)),
+                         $8::bytea[], $9::bytea[], $10::bytea[], $11::bytea[], $12::timestamptz[], $13::text[],
+                         $14::text[], $15::text[])
+           g(case_id, agency_id, stands, owner, due_at, reference, state, reach, avoid_people, about_me, digest,
+             next_by, jurisdiction, notice_version, notice_digest)),
 anchored AS (
     INSERT INTO cases(case_id, agency_id, state, owner, due_at)
     SELECT case_id, agency_id, stands, owner, due_at FROM given ORDER BY case_id)
-INSERT INTO requests(case_id, agency_id, reference, state, reach, avoid_people, about_me, unmatched, digest,
+INSERT INTO requests(case_id, agency_id, reference, state, reach, avoid_people, about_me, digest,
                      answered_next_by, jurisdiction, notice_version, notice_digest)
-SELECT case_id, agency_id, reference, state, reach, avoid_people, about_me, unmatched, digest, next_by, jurisdiction,
+SELECT case_id, agency_id, reference, state, reach, avoid_people, about_me, digest, next_by, jurisdiction,
        notice_version, notice_digest
   FROM given ORDER BY case_id
 """
@@ -104,7 +108,6 @@ async def begin(tx: Transaction, new: Sequence[NewRequest]) -> None:
         [one.case.reach for one in new],
         [one.avoid_people for one in new],
         [one.about_me for one in new],
-        [one.unmatched for one in new],
         [one.digest for one in new],
         [one.next_by for one in new],
         [one.jurisdiction for one in new],
@@ -231,3 +234,49 @@ async def claim(tx: Transaction, post: Keyed) -> bytes | None:
 def code_hash(pepper: bytes, hashed: str) -> bytes:
     """How a code's door is found: the keyed hash of the hash that was sent."""
     return doors.keyed_hash(pepper, CODE_DOOR, hashed)
+
+
+@dataclass(frozen=True)
+class Named:
+    """A request that names people or a unit, sealed with its case's key."""
+
+    case_id: CaseId
+    agency_id: AgencyId
+    avoid_people: bytes | None
+    about_me: bytes | None
+
+
+async def named(tx: Transaction, cases: Collection[CaseId]) -> list[Named]:
+    """Those of these cases that name anybody. Locks nothing: what is sealed never changes."""
+    rows = await tx.connection.fetch(
+        """SELECT case_id, agency_id, avoid_people, about_me FROM requests
+            WHERE case_id = ANY ($1::uuid[]) AND (avoid_people IS NOT NULL OR about_me IS NOT NULL)""",
+        list(cases),
+    )
+    return [Named(**row) for row in rows]
+
+
+_NAMED_OF = """
+SELECT w.n, r.case_id, r.agency_id, r.avoid_people, r.about_me
+  FROM unnest($1::int[], $2::uuid[], $3::uuid[]) w(n, agency, after)
+ CROSS JOIN LATERAL (
+       SELECT case_id, agency_id, avoid_people, about_me FROM requests r
+        WHERE r.agency_id = w.agency AND r.case_id > w.after AND (avoid_people IS NOT NULL OR about_me IS NOT NULL)
+        ORDER BY r.case_id LIMIT $4) r
+ ORDER BY w.n, r.case_id
+"""
+
+
+async def named_of(tx: Transaction, wanted: Sequence[tuple[AgencyId, UUID]], limit: int) -> list[list[Named]]:
+    """For each (agency, case): the next cases of the agency after that one which name anybody, at most `limit`."""
+    rows = await tx.connection.fetch(
+        _NAMED_OF,
+        list(range(len(wanted))),
+        [agency for agency, _ in wanted],
+        [after for _, after in wanted],
+        limit,
+    )
+    found: list[list[Named]] = [[] for _ in wanted]
+    for row in rows:
+        found[row["n"]].append(Named(row["case_id"], row["agency_id"], row["avoid_people"], row["about_me"]))
+    return found

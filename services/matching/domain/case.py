@@ -116,7 +116,13 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class HeardOf:
-    """Nothing but the case's id is known here yet."""
+    """Nothing is known here yet but the case's id, and who is kept out of it; then it is kept, until `until` at least.
+
+    An emergency begins on another topic than the one on which its bars grow, so those may be heard of first.
+    """
+
+    kept_out: frozenset[PersonId] = frozenset()
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +188,10 @@ class Stands:
 def stands(state: State) -> Stands:
     """Where a case stands in matching."""
     match state:
-        case HeardOf():
+        case HeardOf(until=None):
             raise ValueError("a case that was only heard of is never saved")
+        case HeardOf():
+            return Stands("barred", "operator", state.until)
         case Searching():
             return Stands("searching", "matching", state.until)
         case Choosing():

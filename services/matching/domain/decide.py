@@ -7,7 +7,7 @@ nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 from uuid import UUID
 
@@ -34,6 +34,7 @@ from services.matching.domain.world import World
 from shared.events.intake import (
     AnotherPeerAsked,
     Ask,
+    BarsChanged,
     CaseClosed,
     CaseClosing,
     CaseWithdrawn,
@@ -44,7 +45,7 @@ from shared.events.intake import (
 )
 from shared.events.matching import ContactOverdue, OfferExpired, OfferMade, ShortlistReady
 from shared.events.notify import IntentSettled, ReplyReceived
-from shared.types import AgencyId, CaseId
+from shared.types import AgencyId, CaseId, PersonId
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,13 @@ class LookAgain:
     """Somebody new may be there to ask: the directory, a verification or somebody's load has changed."""
 
 
+BEGINS_WITHIN = timedelta(days=1)
+"""Whose bars were heard of before the case itself: by then somebody should look why it has not begun."""
+
 Later = PeerChosen | AnotherPeerAsked | ContactReleased | IntentSettled | TimeIsUp | LookAgain
 """What means something only to a case that is open here."""
 
-Heard = RequestSubmitted | CrisisRaised | CaseClosing | CaseWithdrawn | CaseClosed | ReplyReceived | Later
+Heard = RequestSubmitted | CrisisRaised | BarsChanged | CaseClosing | CaseWithdrawn | CaseClosed | ReplyReceived | Later
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,8 @@ def decide(state: State, what: Heard, subject: Subject, world: World) -> tuple[S
             return _requested(state, what.ask, subject, world, effects), effects
         case CrisisRaised():
             return _crisis(state, what.ask, subject, world, effects), effects
+        case BarsChanged():
+            return _barred(state, what, world, effects), effects
         case CaseClosing():
             return _over(state, "closed", world, effects), effects
         case CaseWithdrawn():
@@ -119,7 +125,8 @@ def _requested(state: State, ask: Ask, subject: Subject, world: World, effects: 
     if not isinstance(state, HeardOf):
         return state
     chooses = ask.choose == "shortlist" and not is_crisis(ask)
-    case = Case(subject.case_id, subject.agency_id, ask, chooses, world.now)
+    out: dict[PersonId, datetime | None] = dict.fromkeys(state.kept_out)
+    case = Case(subject.case_id, subject.agency_id, ask, chooses, world.now, kept_out=out)
     return begun(case, world, effects)
 
 
@@ -178,6 +185,33 @@ def _refused(state: Open, what: AnotherPeerAsked, world: World, effects: Effects
     his = tuple(offer for offer in state.case.pending if offer.person == what.refused)
     case = rescinded(state.case, his, "ended", effects).keeping_out(what.refused)
     if his or isinstance(state, Choosing):
+        return looked(case, world, effects, beside=late_of(state))
+    return replace(state, case=case)
+
+
+def _barred(state: State, what: BarsChanged, world: World, effects: Effects) -> State:
+    """These are not asked any more; whoever is asked or has the case is told that it is over, and nothing else."""
+    match state:
+        case Ended():
+            return state
+        case HeardOf():
+            return HeardOf(state.kept_out | set(what.bars), state.until or world.now + BEGINS_WITHIN)
+        case _:
+            new = frozenset(what.bars) - {*state.case.ask.bars, *state.case.out_for_good()}
+            return _without(state, new, world, effects) if new else state
+
+
+def _without(state: Open, barred: frozenset[PersonId], world: World, effects: Effects) -> State:
+    theirs = tuple(offer for offer in state.case.pending if offer.person in barred)
+    case = rescinded(state.case, theirs, "ineligible", effects)
+    for person in sorted(barred):
+        case = case.keeping_out(person)
+    assignment = assignment_of(state)
+    if assignment and assignment.person in barred:
+        # As if the requester had asked for somebody else: to the peer there is no difference.
+        case = assignment_over(case, assignment, "replaced", effects, rest_until=rest(assignment, state, world))
+        return begun(case, world, effects)
+    if theirs or isinstance(state, Choosing):
         return looked(case, world, effects, beside=late_of(state))
     return replace(state, case=case)
 

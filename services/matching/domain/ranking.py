@@ -1,8 +1,10 @@
 """In which order suitable peers are asked, and why: a plain order with named parts that a coordinator can read.
 
-Who is there comes before who is not; then what the requester has stated, language and current training; then fair
-load: who carries least, then who was asked least lately. Among equals each case begins at a place of its own, so that
-nobody is the favourite. No study gives weights for stated wishes (domain, section 2): these are ours.
+Whoever rests after an emergency (72 h by default) comes last of all; they are asked for another emergency only when
+nobody else suitable is left, which `search` sees to. Who is there comes before who is not; then what the requester
+has stated, language and current training; then fair load: who carries least, then who was asked least lately. Among
+equals each case begins at a place of its own, so that nobody is the favourite. No study gives weights for stated
+wishes (domain, section 2): these are ours.
 """
 
 from __future__ import annotations
@@ -23,16 +25,22 @@ PREFERRED, AVOIDED, SAME_LANGUAGE, TRAINED = 2.0, -3.0, 1.0, 0.5
 
 
 class Ranked(NamedTuple):
-    """A candidate and what his place comes from."""
+    """A candidate and what his place comes from. `rested`: not in the cool-down after an emergency."""
 
     peer: Peer
     available: bool
     factors: dict[str, float]
+    rested: bool = True
+
+
+_Key = tuple[bool, bool, float]
+"""Resting, away, and the stated parts the other way round: the least comes first."""
 
 
 class _Shelf(NamedTuple):
     """Peers whom nothing but their load tells apart: for each level of load the positions of its peers, ascending."""
 
+    rested: bool
     available: bool
     levels: list[tuple[int, int]]
     on: dict[tuple[int, int], list[int]]
@@ -77,27 +85,28 @@ class Shelves:
         self._peers = sorted(peers)
         self._crisis, self._cap, self._ledger = is_crisis(ask), cap_of(ask), ledger
         self._seen = len(ledger.log)
+        self._calendar = calendar
         self._shares: dict[int, dict[str, float]] = {}
         self._shelf_of: dict[int, _Shelf] = {}
+        self._by_key: dict[_Key, _Shelf] = {}
+        self._keys: list[_Key] = []
         self._level_of: dict[int, tuple[int, int]] = {}
         self._position = {peer.person: place for place, peer in enumerate(self._peers)}
-        shelves: dict[tuple[bool, float], _Shelf] = {}
         for place, peer in enumerate(self._peers):
             today = calendar.today(peer.time_zone)
             if not suits(peer, ask, today):
                 continue
-            shares = stated(peer, ask, trained_now=trained(peer, today))
-            key = self._there(peer, calendar), sum(shares.values())
-            self._shares[place] = shares
-            self._shelf_of[place] = shelves.setdefault(key, _Shelf(key[0], [], {}))
+            self._shares[place] = stated(peer, ask, trained_now=trained(peer, today))
             self._put(place)
-        self._shelves = [shelves[key] for key in sorted(shelves, reverse=True)]
 
-    def _there(self, peer: Peer, calendar: Calendar) -> bool:
-        if not calendar.there(peer):
-            return False
-        rest = self._ledger.of(peer.person).rest_until if self._crisis else None
-        return rest is None or rest <= calendar.now
+    def _shelf(self, peer: Peer, share: float) -> _Shelf:
+        """Where such a peer stands, with a place in the order if nobody has stood there yet."""
+        rest = self._ledger.of(peer.person).rest_until
+        key = (rest is not None and rest > self._calendar.now, not self._calendar.there(peer), -share)
+        if key not in self._by_key:
+            self._by_key[key] = _Shelf(not key[0], not key[1], [], {})
+            insort(self._keys, key)
+        return self._by_key[key]
 
     def _put(self, place: int) -> None:
         """Where a peer now belongs; nowhere when he is at his cap."""
@@ -105,7 +114,7 @@ class Shelves:
         if load.taken(crisis=self._crisis) >= self._cap:
             return
         level = (load.open + load.crisis, load.asked)
-        shelf = self._shelf_of[place]
+        shelf = self._shelf_of[place] = self._shelf(self._peers[place], sum(self._shares[place].values()))
         if level not in shelf.on:
             shelf.on[level] = []
             insort(shelf.levels, level)
@@ -126,7 +135,7 @@ class Shelves:
     def _catch_up(self) -> None:
         for person in self._ledger.log[self._seen :]:
             place = self._position.get(person)
-            if place is not None and place in self._shelf_of:
+            if place is not None and place in self._shares:
                 self._take(place)
                 self._put(place)
         self._seen = len(self._ledger.log)
@@ -134,7 +143,7 @@ class Shelves:
     def best(self, case_id: UUID, without: Container[PersonId]) -> Iterator[Ranked]:
         """Whoever may still be asked, best first. Take what is needed before any load moves again."""
         self._catch_up()
-        for shelf in self._shelves:
+        for shelf in (self._by_key[key] for key in self._keys):
             for level in shelf.levels:
                 places = shelf.on[level]
                 start = case_id.int % len(places)
@@ -159,7 +168,9 @@ class Shelves:
     def _ranked(self, place: int, shelf: _Shelf) -> Ranked:
         carried, asked = self._level_of[place]
         factors = {"available": 1.0 if shelf.available else 0.0, **self._shares[place]}
-        return Ranked(self._peers[place], shelf.available, factors | {"load": float(-carried), "asked": float(-asked)})
+        factors |= {} if shelf.rested else {"resting": -1.0}
+        factors |= {"load": float(-carried), "asked": float(-asked)}
+        return Ranked(self._peers[place], shelf.available, factors, shelf.rested)
 
 
 def rank(

@@ -1,9 +1,11 @@
 """Looking for a peer: who is asked next, a shortlist instead, waiting for the morning, or nobody.
 
-Hours: routine and soon do not wake people. When everybody suitable is off hours they wait for the first hours to begin
-if that is within the time for a first contact, counted from when the round began; otherwise the best is asked all the
-same, for a mail that waits is better than nobody. In urgent and emergency anybody suitable is asked, whoever is there
-first. Somebody who was silent, or said "not now", may be asked again after the time for a first contact.
+Hours: routine and soon do not wake people. When everybody suitable is off hours they wait for the first hours to
+begin if that is within the time for a first contact, counted from when the round began; otherwise the best is asked
+all the same, for a mail that waits is better than nobody. In urgent and emergency anybody suitable is asked, whoever
+is there first. In an emergency nobody who rests after another one is asked while somebody else suitable is, or has
+yet to answer: fewer are asked at once then, and those who rest when nobody else is left. Somebody who was silent, or
+said "not now", may be asked again after the time for a first contact.
 """
 
 from __future__ import annotations
@@ -71,7 +73,7 @@ def looked(
     # A search is told before its offers, although they say until when.
     first = len(effects.facts) if fresh else None
     missing = _missing(case, beside)
-    asked = list(islice(_best(case, world, beside), missing)) if missing else []
+    asked = _kept_for_last(case, list(islice(_best(case, world, beside), missing)) if missing else [], world)
     opening = _worth_waiting_for(case, asked, world, beside)
     case = _offered(case, [] if opening else asked, missing, world, effects)
     if case.pending:
@@ -117,11 +119,21 @@ def _best(case: Case, world: World, beside: Assignment | None) -> Iterator[Ranke
     return shelves.best(case.case_id, _without(case, world, beside))
 
 
+def _kept_for_last(case: Case, asked: list[Ranked], world: World) -> list[Ranked]:
+    """Of an emergency: without those who rest, as long as somebody else suitable can be asked or has been."""
+    if not is_crisis(case.ask):
+        return asked
+    rested = [one for one in asked if one.rested]
+    waits = any(world.rested(offer.person) for offer in case.pending if offer.crisis)
+    return rested if rested or waits else asked
+
+
 def _worth_waiting_for(case: Case, asked: Sequence[Ranked], world: World, beside: Assignment | None) -> datetime | None:
     """When the first hours begin, if everybody suitable is off hours now and the request can wait for that."""
     if not asked or asked[0].available or case.ask.urgency not in PATIENT:
         return None
-    opening = world.calendar.next_there(one.peer for one in _best(case, world, beside))
+    alike = (one.peer for one in _best(case, world, beside) if one.rested == asked[0].rested)
+    opening = world.calendar.next_there(alike)
     return opening if opening is not None and opening <= case.since + patience(case.ask) else None
 
 

@@ -37,6 +37,11 @@ class World:
             self._found[agency] = {peer.person: peer for peer in self._people.get(agency, ())}
         return self._found[agency].get(person)
 
+    def rested(self, person: PersonId) -> bool:
+        """Whether this person is not in the cool-down after an emergency."""
+        rest = self.ledger.of(person).rest_until
+        return rest is None or rest <= self.now
+
     def shelves(self, agency: AgencyId, ask: Ask) -> Shelves:
         """The agency's peers who suit this kind of ask, in order. Made once for all cases that ask alike."""
         wishes = ask.wishes

@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from services.matching.domain.case import (
@@ -38,6 +39,7 @@ _LOAD_ASSIGNMENTS = """
 SELECT case_id, assignment_id, offer_id, person_id, contact_by, released, crisis, state, version FROM assignments
  WHERE case_id = ANY ($1::uuid[]) AND state <> 'ended'
 """
+_LOAD_REFUSALS = "SELECT case_id, person_id, until FROM refusals WHERE case_id = ANY ($1::uuid[])"
 
 
 async def load(tx: Transaction, cases: Collection[CaseId]) -> dict[CaseId, Open]:
@@ -50,11 +52,7 @@ async def load(tx: Transaction, cases: Collection[CaseId]) -> dict[CaseId, Open]
         return {}
     offers = _by_case(await tx.connection.fetch(_LOAD_OFFERS, ids))
     assignments = _by_case(await tx.connection.fetch(_LOAD_ASSIGNMENTS, ids))
-    refusals = _by_case(
-        await tx.connection.fetch(
-            "SELECT case_id, person_id, until FROM refusals WHERE case_id = ANY ($1::uuid[])", ids
-        )
-    )
+    refusals = _by_case(await tx.connection.fetch(_LOAD_REFUSALS, ids))
     return {
         row["case_id"]: _state(row, offers[row["case_id"]], assignments[row["case_id"]], refusals[row["case_id"]])
         for row in rows
@@ -226,17 +224,35 @@ ON CONFLICT (case_id, person_id, agency_id) DO UPDATE SET until = excluded.until
 """
 
 
-async def save_refusals(tx: Transaction, refusals: Sequence[tuple[Case, PersonId, datetime | None]]) -> None:
-    """Write who is kept out of a case, and until when."""
+class Refusal(NamedTuple):
+    """Who is kept out of a case, and until when; None for good."""
+
+    agency_id: AgencyId
+    case_id: CaseId
+    person: PersonId
+    until: datetime | None
+
+
+async def save_refusals(tx: Transaction, refusals: Sequence[Refusal]) -> None:
+    """Write who is kept out."""
     if not refusals:
         return
     await tx.connection.execute(
         _SAVE_REFUSALS,
-        [case.case_id for case, _, _ in refusals],
-        [case.agency_id for case, _, _ in refusals],
-        [person for _, person, _ in refusals],
-        [until for _, _, until in refusals],
+        [one.case_id for one in refusals],
+        [one.agency_id for one in refusals],
+        [one.person for one in refusals],
+        [one.until for one in refusals],
     )
+
+
+async def kept_out(tx: Transaction, cases: Collection[CaseId]) -> dict[CaseId, frozenset[PersonId]]:
+    """Who is kept out of these locked cases; none where nobody is."""
+    if not cases:
+        return {}
+    rows = await tx.connection.fetch(_LOAD_REFUSALS, list(cases))
+    found = _by_case(rows)
+    return {case: frozenset(PersonId(row["person_id"]) for row in found[case]) for case in cases}
 
 
 _PURGE = """

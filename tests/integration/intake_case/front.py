@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -18,7 +19,7 @@ from fastapi import FastAPI
 from pydantic import SecretBytes, SecretStr
 
 from services.intake import subscribers
-from services.intake.actions import cases
+from services.intake.actions import cases, names
 from services.intake.actions.agencies import add_agency
 from services.intake.actions.duty import DutyPerson, add_duty
 from services.intake.app import desk_of, intake_app
@@ -32,7 +33,7 @@ from shared.delivery import Received
 from shared.events import FACTS, Envelope, Fact
 from shared.migrate import OPERATOR, app_of
 from shared.timers import claim, in_one_transaction
-from shared.types import AgencyId, CaseId, EventId, Lane, PersonId, Structure
+from shared.types import REGION, AgencyId, CaseId, EventId, Lane, PersonId, Structure
 from shared.vault import Keyring, make_keyring, read_keyring
 from tests.harness.databases import Sql, TestDatabase
 from tests.unit.shared.asgi import Answer, call
@@ -113,7 +114,7 @@ class Front:
     async def upload(self, *people: dict[str, Any]) -> dict[str, PersonId]:
         """The agency's directory; returns the ids by name."""
         answer = await self.json(
-            "PUT", "/v1/agency/directory", {"people": list(people)}, code=self.key, If_None_Match="*"
+            "PUT", "/v1/agency/directory", {"people": list(people)}, code=self.key, **await self._tag()
         )
         assert answer.status == 200, answer.body
         rows = await self.sql.fetch("SELECT person_id, ref_index FROM people")
@@ -123,6 +124,14 @@ class Front:
             one["person_ref"]: by_index[index_of(index, self.agency.agency_id, "ref", one["person_ref"])]
             for one in people
         }
+
+    async def _tag(self) -> dict[str, str]:
+        read = await self.json("GET", "/v1/agency/directory", code=self.key)
+        standing = {name.lower(): value for name, value in read.headers.items()}.get("etag", "")
+        revision = await self.sql.fetchval(
+            "SELECT directory_revision FROM agencies WHERE agency_id = $1", self.agency.agency_id
+        )
+        return {"If_Match": standing} if revision else {"If_None_Match": "*"}
 
     async def duty(self, name: str, contact: str) -> PersonId:
         """A regional duty coordinator."""
@@ -153,6 +162,14 @@ class Front:
         if fired:
             await in_one_transaction(self.db, cases.fire)(fired)
         return [one.kind for one in fired]
+
+    async def rounds(self, page: int = names.PAGE) -> list[str]:
+        """Run every round that is due; returns their kinds."""
+        fired = await claim(self.db, Lane.BULK)
+        if fired:
+            work = partial(names.fire, keyring=self.keyring, page=page)
+            await in_one_transaction(self.db, work, beside=[REGION])(fired)
+        return sorted(one.kind for one in fired)
 
     # --- what stands in the database
 

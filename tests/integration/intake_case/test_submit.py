@@ -135,12 +135,6 @@ async def test_a_unit_bars_itself_and_everybody_above(front: Front) -> None:
     assert await _bars(front, about_me={"unit": "patrol"}) == {ids["chief"], ids["mate"]}
 
 
-async def test_a_name_nobody_has_stays_sealed_for_later(front: Front) -> None:
-    await front.upload(person("p1"))
-    assert await _bars(front, avoid_people=["Somebody Unknown", "Person p1"]) != set()
-    assert await front.sql.fetchval("SELECT unmatched FROM requests")
-
-
 async def test_an_emergency_pages_everybody_who_is_not_barred(front: Front) -> None:
     ids = await front.upload(person("c1", "coordinator"), person("c2", "coordinator"), person("p1"))
     duty = await front.duty("Dee Duty", "dee@home.test")
@@ -164,6 +158,29 @@ async def test_an_emergency_is_taken_before_its_notice_which_follows(front: Fron
     answer = await front.ask(front.code(), urgency="emergency", notice=notice)
     assert answer.status == 201
     assert answer.json["notice"]["version"] == NOTICE["version"]
+
+
+async def test_an_emergency_is_taken_without_what_cannot_be_read_and_says_so(front: Front) -> None:
+    ids = await front.upload(person("c1", "coordinator"), person("c2", "coordinator"))
+    spoilt: dict[str, Any] = {
+        "reach": {"channel": "call", "address": "12"},
+        "avoid_people": ["Person c1", 7],
+        "surprise": "Canary",
+    }
+    answer = await front.ask(front.code(), urgency="emergency", relation=None, notice="?", **spoilt)
+    assert answer.status == 201
+    named = {(one["pointer"], one["code"]) for one in answer.json["not_taken"]}
+    assert {"/relation", "/reach", "/avoid_people/1", "/notice"} <= {pointer for pointer, _ in named}
+    assert "Canary" not in answer.body.decode()
+    (fact,) = await front.facts((await front.cases())[-1])
+    assert isinstance(fact, CrisisRaised)
+    assert (fact.rungs, fact.ask.relation) == (((ids["c2"],),), "officer")
+
+
+async def test_an_emergency_without_a_code_is_refused_with_the_lines(front: Front) -> None:
+    answer = await front.ask("", urgency="emergency", code_hash="?")
+    assert (answer.status, answer.json["errors"]) == (422, [{"pointer": "/code_hash", "code": "not_a_code_hash"}])
+    assert {one["call"] for one in answer.json["resources"]} >= {"988", "911"}
 
 
 async def test_a_changed_notice_comes_back_with_the_refusal(front: Front) -> None:

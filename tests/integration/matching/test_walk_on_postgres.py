@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from shared.events.intake import (
     AnotherPeerAsked,
     Ask,
+    BarsChanged,
     CaseClosed,
     CaseClosing,
     CaseWithdrawn,
@@ -242,3 +243,28 @@ async def test_two_agencies_in_one_batch_get_their_own_peers_only(bench: Bench) 
         (here, mine, bench.agency),
         (there, theirs, other),
     }
+
+
+async def test_bars_heard_before_an_emergency_are_kept_and_go_with_it(bench: Bench) -> None:
+    (case,), (barred, other) = cases(1), persons(2)
+    await bench.staff(barred, other)
+    assert await bench.hear(case, BarsChanged(bars=(barred,))) == []
+    anchor = await bench.row(case)
+    assert anchor is not None
+    assert (anchor["state"], anchor["owner"]) == ("barred", "operator")
+    facts = await bench.hear(case, crisis(ask(Urgency.EMERGENCY)), group="crisis")
+    assert [offer.person for offer in told(facts, OfferMade)] == [other]
+    await bench.hear(case, CaseClosed(), group="crisis")
+    assert await bench.sql.fetchval("SELECT count(*) FROM refusals") == 0
+
+
+async def test_a_bar_in_the_middle_is_kept_over_the_end_of_an_assignment(bench: Bench) -> None:
+    (case,), people = cases(1), persons(2)
+    await bench.staff(*people)
+    offer = one(await bench.hear(case, RequestSubmitted(ask=ask())), OfferMade)
+    await bench.hear(case, answer(offer.offer, offer.person, "accept"))
+    facts = await bench.hear(case, BarsChanged(bars=(offer.person,)))
+    assert one(facts, AssignmentEnded).how == "replaced"
+    second = one(facts, OfferMade)
+    facts = await bench.hear(case, answer(second.offer, second.person, "decline"))
+    assert names(facts) == ["offer_declined", "reply_settled", "nobody_found"]

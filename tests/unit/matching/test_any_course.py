@@ -18,6 +18,7 @@ from shared.events import Fact
 from shared.events.intake import (
     AnotherPeerAsked,
     Ask,
+    BarsChanged,
     CaseClosed,
     CaseClosing,
     CaseWithdrawn,
@@ -79,6 +80,7 @@ steps = st.lists(
         st.tuples(st.just("answer"), st.tuples(st.sampled_from(VERBS), st.integers(0, 9), st.integers(-4000, 100))),
         st.tuples(st.just("choose"), st.none() | st.sampled_from(PEOPLE)),
         st.tuples(st.just("another"), st.sampled_from(PEOPLE)),
+        st.tuples(st.just("bar"), st.sampled_from(PEOPLE)),
         st.tuples(st.just("release"), st.none()),
         st.tuples(st.just("people"), people),
         st.tuples(st.just("time"), st.sampled_from((60, 240, 1000, 4000, 15_000, 90_000))),
@@ -113,6 +115,9 @@ class Course:
                 # Nobody refuses a peer before having asked: within a topic there is order.
                 self.refused[case] |= {how} if self.asks[case] else set()
                 self.hear(case, AnotherPeerAsked(refused=how))
+            case "bar":
+                self.refused[case] |= {how}
+                self.hear(case, BarsChanged(bars=(how,)))
             case "release":
                 for fact in told(self.told[case], PeerAssigned)[-1:]:
                     self.hear(case, ContactReleased(assignment=fact.assignment, recipient=fact.person))

@@ -141,20 +141,25 @@ peers = st.builds(
 )
 crowds = st.lists(peers, max_size=25, unique_by=lambda one: one.person)
 some_loads = st.builds(
-    Load, open=st.integers(0, 4), crisis=st.integers(0, 1), asked=st.integers(0, 3), rest_until=st.none()
+    Load,
+    open=st.integers(0, 4),
+    crisis=st.integers(0, 1),
+    asked=st.integers(0, 3),
+    rest_until=st.sampled_from((None, NOW, NOW + timedelta(hours=1))),
 )
 
 
 def naive(crowd: list[Peer], asked: Ask, loads: dict[PersonId, Load], case: UUID) -> list[PersonId]:
     """The order by its definition: sort everybody, then turn each group of equals to where the case begins."""
     calendar = Calendar(NOW)
-    groups: dict[tuple[bool, float, int, int], list[PersonId]] = {}
+    groups: dict[tuple[bool, bool, float, int, int], list[PersonId]] = {}
     fitting = [one for one in sorted(crowd) if suits(one, asked, calendar.today(one.time_zone))]
     for one in fitting:
         load = loads.get(one.person, Load())
         if load.taken(crisis=is_crisis(asked)) < cap_of(asked):
             share = sum(stated(one, asked, trained_now=trained(one, calendar.today(one.time_zone))).values())
-            key = (not calendar.there(one), -share, load.open + load.crisis, load.asked)
+            rests = load.rest_until is not None and load.rest_until > NOW
+            key = (rests, not calendar.there(one), -share, load.open + load.crisis, load.asked)
             groups.setdefault(key, []).append(one.person)
     turned = [group[case.int % len(group) :] + group[: case.int % len(group)] for _, group in sorted(groups.items())]
     return [person for group in turned for person in group if person not in asked.bars]
@@ -183,7 +188,8 @@ def test_shelves_that_followed_the_moves_are_like_new_ones(
         person = PersonId(UUID(int=number))
         taken = ledger.of(person).taken(crisis=is_crisis(asked))
         if (by > 0 and taken < cap_of(asked)) or (by < 0 < taken):
-            ledger.apply(Move(person, is_crisis(asked), by, cap_of(asked)))
+            rest = NOW + timedelta(hours=1) if by < 0 and number % 2 else None
+            ledger.apply(Move(person, is_crisis(asked), by, cap_of(asked), rest))
             list(followed.best(case, ()))
     fresh = Shelves(crowd, asked, Calendar(NOW), ledger)
     assert list(followed.best(case, ())) == list(fresh.best(case, ()))

@@ -306,7 +306,7 @@ def test_a_peer_closes_and_everything_is_over_here() -> None:
     assert desk.carried() == 0
 
 
-def test_after_an_emergency_a_peer_rests_and_is_asked_last_in_the_next_one() -> None:
+def test_after_an_emergency_a_peer_rests_and_is_asked_for_the_next_one_only_when_nobody_else_is_left() -> None:
     desk = Desk((peer(ANA), peer(BEN)))
     desk.hear(crisis())
     first = one(desk.accept(told(desk.facts, OfferMade)[0]), PeerAssigned)
@@ -314,7 +314,9 @@ def test_after_an_emergency_a_peer_rests_and_is_asked_last_in_the_next_one() -> 
     desk.hear(desk.answer(first.assignment, first.person, "close"))
     assert desk.load(first.person).rest_until == NOW + timedelta(hours=72)
     desk.states.clear()
-    assert told(desk.hear(crisis()), OfferMade)[-1].person == first.person
+    other = one(desk.hear(crisis()), OfferMade)
+    assert other.person != first.person
+    assert one(desk.hear(desk.answer(other.offer, other.person, "decline")), OfferMade).person == first.person
 
 
 def test_the_end_of_a_rest_is_a_full_hour_and_does_not_tell_when_the_emergency_was_over() -> None:
