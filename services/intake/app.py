@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from fastapi import FastAPI
 
 from services.intake import subscribers
-from services.intake.actions import cases
+from services.intake.actions import cases, structures
 from services.intake.routes import agency, docs, pages, public, requester
 from services.intake.routes.desk import PAGES, Desk, Manners, Throttles, read_notices, read_words, throttle
 from services.intake.routes.taking import Taking
 from services.intake.settings import IntakeSettings
 from shared import timers, vault
-from shared.db import Database
+from shared.db import Database, Transaction
 from shared.events import MatchingFact, NotifyFact, ReferralFact
 from shared.events.envelope import MATCHING, NOTIFY, NOTIFY_CRISIS, REFERRAL_CRISIS
 from shared.http import foundation, health
 from shared.http.health import Readiness
 from shared.process import launch, opened
+from shared.timers import Fired
 from shared.types import Lane
 
 
@@ -62,6 +64,13 @@ def intake_app(desk: Desk, ready: Readiness) -> FastAPI:
     return app
 
 
+async def fire(tx: Transaction, fired: Sequence[Fired]) -> None:
+    """Timers: those of agencies, and all others are of cases."""
+    of_agencies = [timer for timer in fired if timer.kind == structures.TIMER]
+    await structures.fire(tx, of_agencies)
+    await cases.fire(tx, [timer for timer in fired if timer.kind != structures.TIMER])
+
+
 async def main() -> None:
     """Run until SIGTERM or SIGINT."""
     settings = IntakeSettings()
@@ -76,7 +85,7 @@ async def main() -> None:
             schema=ReferralFact | NotifyFact,
         )
         for lane in (Lane.ORDINARY, Lane.CRISIS):
-            process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), cases.fire))
+            process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), fire))
         process.on_timers(Lane.BULK, timers.in_one_transaction(process.db, cases.part))
         process.serve(intake_app(desk_of(process.db, settings, crisis=process.db_of(Lane.CRISIS)), process.ready))
         await process.run()

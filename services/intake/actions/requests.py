@@ -147,7 +147,7 @@ async def _begin(tx: Transaction, keyring: Keyring, now: datetime, fresh: Mappin
 
 def _begun(new: _New, barred: Barred, rungs: tuple[tuple[PersonId, ...], ...], now: datetime, key: DataKey) -> Begun:
     reach = new.submission.request.reach
-    first = course.begun(_ask(new, barred), now, jurisdiction=new.submission.agency.jurisdiction, rungs=rungs)
+    first = course.begun(_ask(new, barred, now), now, jurisdiction=new.submission.agency.jurisdiction, rungs=rungs)
     if reach is None:
         return first
     return replace(first, case=replace(first.case, reach=sealed_reach(key, reach)))
@@ -158,7 +158,7 @@ def sealed_reach(key: DataKey, reach: Reach) -> bytes:
     return key.seal(REACH, reach.normalised().model_dump_json().encode())
 
 
-def _ask(new: _New, barred: Barred) -> Ask:
+def _ask(new: _New, barred: Barred, now: datetime) -> Ask:
     request, agency = new.submission.request, new.submission.agency
     return Ask(
         relation=request.relation,
@@ -172,7 +172,7 @@ def _ask(new: _New, barred: Barred) -> Ask:
             require=request.preferences.require, prefer=request.preferences.prefer, avoid=request.preferences.avoid
         ),
         bars=barred.people,
-        policy=resolve(agency, request.urgency),
+        policy=resolve(agency, request.urgency, now),
     )
 
 

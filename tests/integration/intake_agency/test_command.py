@@ -71,8 +71,8 @@ async def test_a_refusal_names_slug_and_field_and_ends_with_three(office: Office
     await office.take_on("riverton")
     taken, out = await peerline(env, *AGENCY)
     wrong, told = await peerline(env, *AGENCY, "--time-zone", "Canary/Zone", "--json")
-    later, _ = await peerline(env, *AGENCY, "--slug", "lakeside", "--structure", "clinical-advisor")
-    assert (taken, wrong, later) == (3, 3, 3)
+    bare, _ = await peerline(env, *AGENCY, "--slug", "lakeside", "--structure", "clinical-advisor")
+    assert (taken, wrong, bare) == (3, 3, 3)
     assert "slug-taken" in out
     assert json.loads(told)["errors"] == [{"pointer": "/time_zone", "code": "invalid"}]
 

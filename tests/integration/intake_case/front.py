@@ -32,7 +32,7 @@ from shared.delivery import Received
 from shared.events import FACTS, Envelope, Fact
 from shared.migrate import OPERATOR, app_of
 from shared.timers import claim, in_one_transaction
-from shared.types import AgencyId, CaseId, EventId, Lane, PersonId, Structure
+from shared.types import AgencyId, CaseId, EventId, Lane, PersonId
 from shared.vault import Keyring, make_keyring, read_keyring
 from tests.harness.databases import Sql, TestDatabase
 from tests.unit.shared.asgi import Answer, call
@@ -234,7 +234,6 @@ def riverton(**changed: Any) -> Agency:
         "slug": "riverton",
         "kind": "police",
         "jurisdiction": "US-UT",
-        "structure": Structure.TEAM_COORDINATOR,
         "languages": ("en", "es"),
         "time_zone": "America/Denver",
         "mail_domain": None,
