@@ -65,11 +65,12 @@ Action = Callable[[Sequence[Fired]], Awaitable[None]]
 
 Transactional = Callable[[Transaction, Sequence[Fired]], Awaitable[None]]
 
+# What ON CONFLICT names would have to be readable, and who may set a timer need not be able to read any.
 _SCHEDULE = """
 INSERT INTO timers(timer_id, agency_id, lane, kind, key, subject_id, subject_version, due_at, traceparent)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::text[], $5::uuid[], $6::uuid[], $7::int[],
                      $8::timestamptz[], $9::text[])
-ON CONFLICT (subject_id, kind, subject_version, agency_id) DO NOTHING
+ON CONFLICT DO NOTHING
 """
 
 

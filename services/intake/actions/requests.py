@@ -15,7 +15,7 @@ from services.intake.domain import codes, course
 from services.intake.domain.agency import Agency, language_tag
 from services.intake.domain.course import Begun
 from services.intake.domain.notices import Notice, Notices
-from services.intake.domain.policy import resolve
+from services.intake.domain.policy import capabilities_at, resolve
 from services.intake.domain.request import Reach, Request, refuse_what_cannot_be_yet
 from services.intake.store import cases as store
 from services.intake.store.cases import NewRequest
@@ -127,8 +127,9 @@ async def _begin(tx: Transaction, keyring: Keyring, now: datetime, fresh: Mappin
     new = list(fresh.values())
     whose = {n: (one.submission.agency.agency_id, one.submission.request) for n, one in enumerate(new)}
     barred = await barring.bars(tx, keyring.derived("index"), whose)
+    urgent = {n: one.submission.agency for n, one in enumerate(new) if one.submission.request.emergency}
     rungs = await barring.rungs(
-        tx, {n: (agency, barred[n]) for n, (agency, request) in whose.items() if request.emergency}
+        tx, {n: (one.agency_id, barred[n].people, capabilities_at(one, now)) for n, one in urgent.items()}
     )
     subjects = [Subject(one.submission.agency.agency_id, "case", one.case_id) for one in new]
     keys = await vault.create(tx, keyring, subjects)

@@ -31,11 +31,9 @@ GRANT SELECT, INSERT, DELETE ON structures TO {app}, peerline_operator;
 
 -- A structure that begins later, or ends with its contract, is told when it does: a timer of the agency itself.
 GRANT UPDATE (revision) ON agencies TO peerline_operator;
-CREATE POLICY operator_schedules ON timers TO peerline_operator
-    USING (kind = 'structure' AND agency_id = ANY ((SELECT region.agencies())::uuid[]))
+CREATE POLICY operator_schedules ON timers FOR INSERT TO peerline_operator
     WITH CHECK (kind = 'structure' AND agency_id = ANY ((SELECT region.agencies())::uuid[]));
--- what ON CONFLICT names has to be readable
-GRANT SELECT (subject_id, kind, subject_version, agency_id), INSERT ON timers TO peerline_operator;
+GRANT INSERT ON timers TO peerline_operator;
 
 -- What the code that now runs writes there is what an agency without a row has; 0007 drops it.
 ALTER TABLE agencies ALTER COLUMN structure SET DEFAULT 'team-coordinator';

@@ -30,6 +30,7 @@ from shared import clock
 from shared.db import Database, open_pool
 from shared.delivery import Received
 from shared.events import FACTS, Envelope, Fact
+from shared.events.notify import ContactVerified
 from shared.migrate import OPERATOR, app_of
 from shared.timers import claim, in_one_transaction
 from shared.types import AgencyId, CaseId, EventId, Lane, PersonId
@@ -123,6 +124,12 @@ class Front:
             one["person_ref"]: by_index[index_of(index, self.agency.agency_id, "ref", one["person_ref"])]
             for one in people
         }
+
+    async def verified(self, *people: PersonId, agency: AgencyId | None = None) -> None:
+        """As if notify had said that these have opened the link in their mail."""
+        home = agency or self.agency.agency_id
+        async with self.db.transaction([home]) as tx:
+            await subscribers.ordinary(tx, [self._received(home, one, ContactVerified(revision=1)) for one in people])
 
     async def duty(self, name: str, contact: str) -> PersonId:
         """A regional duty coordinator."""
