@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from services.intake import subscribers
 from services.intake.actions import cases, structures
-from services.intake.routes import agency, docs, pages, public, requester
+from services.intake.routes import agency, docs, listings, pages, public, requester
 from services.intake.routes.desk import PAGES, Desk, Manners, Throttles, read_notices, read_words, throttle
 from services.intake.routes.taking import Taking
 from services.intake.settings import IntakeSettings
@@ -58,6 +58,7 @@ def intake_app(desk: Desk, ready: Readiness) -> FastAPI:
     app.include_router(health.router(ready))
     app.include_router(public.router(desk, taking))
     app.include_router(requester.router(desk))
+    app.include_router(listings.router(sheets))
     app.include_router(pages.router(sheets))
     app.include_router(agency.router(desk.db, desk.keyring))
     app.include_router(docs.router(app, sheets.templates))

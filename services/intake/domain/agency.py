@@ -11,6 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.intake.domain.contact import BadAddress, phone_number
+from services.intake.domain.listing import Listing
 from services.intake.domain.structure import Program
 from shared.errors import Problem, Refused
 from shared.types import AgencyId
@@ -58,8 +59,9 @@ class Line:
 class Agency:
     """An agency as it stands. `policy` holds its overrides of the region's defaults, validated when they were set.
 
-    `revision`, `policy_revision` and `directory_revision` (0: never uploaded) each grow with what they count.
-    `programs` are its structures in the order of their beginnings. The region has neither slug nor mail domain.
+    `revision`, `policy_revision`, `directory_revision` and `resources_revision` (0: never set) only grow.
+    `programs` are its structures in the order of their beginnings, `crisis` the crisis resources of agency and region.
+    The region has neither slug nor mail domain.
     """
 
     agency_id: AgencyId
@@ -77,6 +79,8 @@ class Agency:
     policy_revision: int = 1
     directory_revision: int = 0
     programs: tuple[Program, ...] = ()
+    resources_revision: int = 0
+    crisis: tuple[Listing, ...] = ()
 
     @property
     def structure_revision(self) -> int:

@@ -22,6 +22,7 @@ from services.intake.domain.policy import resolve as resolve_policy
 from services.intake.domain.structure import program_at
 from services.intake.domain.upload import Row, rows_of_cells, rows_of_json
 from services.intake.routes.keyed import Allowed, allowed_by, matching, parsed, tag
+from services.intake.routes.listings import add_resources
 from services.intake.routes.structure import add_structure
 from shared.db import Database
 from shared.errors import Problem, Refused
@@ -76,6 +77,7 @@ def router(db: Database, keyring: Keyring) -> APIRouter:
     _directory(routes, db, keyring, allowed)
     _policy(routes, db, allowed)
     add_structure(routes, db, allowed)
+    add_resources(routes, db, allowed)
     _keys(routes, db, keyring, allowed)
     return routes
 

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from services.intake.domain.agency import Agency, Credential, Line
+from services.intake.domain.listing import Listing
 from services.intake.domain.structure import Contract, Program
 from shared import doors
 from shared.db import Connection, Row, Transaction
@@ -24,9 +25,21 @@ def _agency(row: Row) -> Agency:
         "languages": tuple(row["languages"]),
         "lines": tuple(Line(**line) for line in json.loads(row["lines"])),
         "policy": json.loads(row["policy"]),
+        "crisis": tuple(listing_of(one) for one in json.loads(row["crisis"])),
         "programs": tuple(_program(one) for one in json.loads(row["programs"])),
     }
     return Agency(**dict(row) | typed)
+
+
+def listing_of(one: Mapping[str, Any]) -> Listing:
+    """A row of `resources` as PostgreSQL writes it in JSON."""
+    typed = {
+        "agency_id": AgencyId(UUID(one["agency_id"])),
+        "verified_on": date.fromisoformat(one["verified_on"]),
+        "relations": tuple(one["relations"]),
+        "languages": tuple(one["languages"]),
+    }
+    return Listing(**dict(one) | typed)
 
 
 def _program(one: dict[str, Any]) -> Program:
@@ -46,9 +59,12 @@ async def load_agencies(tx: Transaction, agencies: Collection[AgencyId]) -> dict
     """These agencies with their policies and structures, as far as they are known and in view."""
     rows = await tx.connection.fetch(
         """SELECT agency_id, revision, active, name, slug, kind, jurisdiction, languages, time_zone, mail_domain, lines,
-                  policy, policy_revision, directory_revision,
+                  policy, policy_revision, directory_revision, resources_revision,
                   (SELECT coalesce(jsonb_agg(to_jsonb(s) - 'agency_id' ORDER BY s.effective_from), '[]')
-                     FROM structures s WHERE s.agency_id = a.agency_id) AS programs
+                     FROM structures s WHERE s.agency_id = a.agency_id) AS programs,
+                  (SELECT coalesce(jsonb_agg(to_jsonb(r) - 'place' ORDER BY r.agency_id <> a.agency_id, r.place), '[]')
+                     FROM resources r WHERE r.kind = 'crisis'
+                      AND r.agency_id IN (a.agency_id, '00000000-0000-4000-8000-000000000001')) AS crisis
              FROM agencies a WHERE agency_id = ANY ($1::uuid[])""",
         list(agencies),
     )
@@ -75,12 +91,13 @@ async def lock_agency(tx: Transaction, agency_id: AgencyId) -> Agency | None:
 
 
 async def list_agencies(connection: Connection) -> list[Agency]:
-    """Every agency of the region, by name; for the operator's login, which alone may see them all."""
+    """Every agency of the region, by name, without resources; for the operator's login, which alone may see them."""
     rows = await connection.fetch(
         """SELECT agency_id, revision, active, name, slug, kind, jurisdiction, languages, time_zone, mail_domain, lines,
-                  policy, policy_revision, directory_revision,
+                  policy, policy_revision, directory_revision, resources_revision,
                   (SELECT coalesce(jsonb_agg(to_jsonb(s) - 'agency_id' ORDER BY s.effective_from), '[]')
-                     FROM structures s WHERE s.agency_id = a.agency_id) AS programs
+                     FROM structures s WHERE s.agency_id = a.agency_id) AS programs,
+                  '[]' AS crisis
              FROM agencies a ORDER BY name, agency_id"""
     )
     return [_agency(row) for row in rows]

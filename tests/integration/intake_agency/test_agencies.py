@@ -22,6 +22,8 @@ DOORS = [
     ("GET", "/v1/agency"),
     ("GET", DIRECTORY),
     ("PUT", DIRECTORY),
+    ("GET", "/v1/agency/resources"),
+    ("PUT", "/v1/agency/resources"),
     ("GET", "/v1/agency/structure"),
     ("PUT", "/v1/agency/structure"),
     ("GET", POLICY),

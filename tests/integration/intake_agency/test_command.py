@@ -85,6 +85,18 @@ async def test_duty_coordinators_are_named_and_listed(env: dict[str, str]) -> No
     assert [(one["name"], one["verified"]) for one in json.loads(out)["duty"]] == [("Sam Quill", False)]
 
 
+async def test_the_regions_resources_are_loaded_whole_and_listed(env: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "resources.json"
+    line = {"kind": "crisis", "name": "County team", "phone": "801-555-0151", "verified_on": "2026-10-01"}
+    file.write_text(json.dumps({"resources": [line]}))
+    loaded, _ = await peerline(env, "region", "resources", "load", str(file))
+    file.write_text(json.dumps({"resources": [line | {"phone": "canary"}]}))
+    refused, told = await peerline(env, "region", "resources", "load", str(file), "--json")
+    _, out = await peerline(env, "region", "resources", "list", "--json")
+    assert (loaded, refused, "canary" in told) == (0, 3, False)
+    assert [one["phone"] for one in json.loads(out)["resources"]] == ["+18015550151"]
+
+
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
