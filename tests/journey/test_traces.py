@@ -9,13 +9,13 @@ from itertools import groupby
 from typing import Any
 
 from deploy.local import walk
-from deploy.local.demo import DUTY_CONTACT, DUTY_NAME, PEOPLE
+from deploy.local.cast import DUTY_CONTACT, DUTY_NAME, PEOPLE
 from deploy.local.mails import Mail
 from shared.events.intake import CaseClosed, RequestSubmitted
 from shared.events.matching import OfferExpired
 from shared.types import CaseId
-from tests.harness.waiting import eventually
 from tests.harness.town import Town
+from tests.harness.waiting import eventually
 
 Spans = list[dict[str, Any]]
 ASKED = "post /v1/agencies/{slug}/requests"
