@@ -218,7 +218,6 @@ def by_kind(actions: Mapping[str, Action]) -> Action:
     """An action that leaves each timer to the action of its kind: kinds with different ones share no transaction."""
 
     async def act(fired: Sequence[Fired]) -> None:
-        # sql-in-loop: one batch per action, whatever the number of timers
         for action in dict.fromkeys(actions.values()):
             own = [timer for timer in fired if actions.get(timer.kind) is action]
             if own:
