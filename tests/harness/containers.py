@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -83,11 +84,14 @@ def running(images: tuple[str, str], state: Path) -> Iterator[Elsewhere]:
     # Its reaper is one more image to pull; `sweep` does its work.
     testcontainers_config.ryuk_disabled = True
     ports, password = free_ports(), secrets.token_urlsafe(24)
-    broker = _broker(images[0], state / "kafka-data", ports.kafka)
-    database = _database(images[1], state / "postgres-data", ports.postgres, password)
+    # Where the local engines have theirs.
+    folders = {name: state / name / "data" for name in ("kafka", "postgres")}
+    broker = _broker(images[0], folders["kafka"], ports.kafka)
+    database = _database(images[1], folders["postgres"], ports.postgres, password)
     with ExitStack() as stack:
-        for container, data in ((broker, state / "kafka-data"), (database, state / "postgres-data")):
+        for container, (name, data) in zip((broker, database), folders.items(), strict=True):
             stack.enter_context(container)
+            _keep_log(container, state / "log" / f"{name}.log")
             # What another account wrote can only be deleted by it.
             stack.callback(container.exec, ["sh", "-c", f"rm -rf {data}/*"])
         _await(broker, kafka_probe(LOOPBACK, ports.kafka))
@@ -146,6 +150,19 @@ def _container(image: str, inside: int, outside: int, data: Path, **more: Any) -
     ports: Mapping[str, Any] = {f"{inside}/tcp": (LOOPBACK, outside)}
     container.ports.update(ports)
     return container
+
+
+def _keep_log(container: DockerContainer, file: Path) -> None:
+    """Write what a container prints to where a local engine's log would be, until it ends."""
+    file.parent.mkdir(exist_ok=True)
+    stream = container.get_wrapped_container().logs(stream=True, follow=True)
+
+    def copy() -> None:
+        with file.open("wb", buffering=0) as log:
+            for chunk in stream:
+                log.write(chunk)
+
+    threading.Thread(target=copy, daemon=True).start()
 
 
 async def _asked(probe: Probe) -> bool:

@@ -76,6 +76,7 @@ async def test_late_timers_dead_records_and_a_full_outbox_are_told(database: Tes
 
 async def test_a_service_answers_prometheus_on_a_port_of_its_own_and_not_on_its_doors(region: Region) -> None:
     port = free_ports().zipkin
+    region.topics.tired = True
     await region.start("matching", env={"PEERLINE_METRICS_PORT": str(port)})
     async with aiohttp.ClientSession() as http:
         async with http.get(f"http://127.0.0.1:{port}/metrics") as answer:
