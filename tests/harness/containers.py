@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
+from docker.constants import MINIMUM_DOCKER_API_VERSION
 from docker.errors import DockerException, ImageNotFound
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
@@ -46,11 +47,15 @@ class NotServing(Exception):
 def found() -> tuple[str, str] | None:
     """The images of Kafka and PostgreSQL that Docker has, or None where Docker does not answer or one is missing."""
     try:
-        client = docker.from_env(timeout=5)
+        # With a version it connects only when it is asked something, and so can be closed when nobody answers.
+        client = docker.from_env(timeout=5, version=MINIMUM_DOCKER_API_VERSION)
     except DockerException:
         return None
     try:
+        client.ping()
         kafka_image, postgres_image = (_present(client, variable) for variable in IMAGES)
+    except (DockerException, OSError):
+        return None
     finally:
         client.close()
     return (kafka_image, postgres_image) if kafka_image and postgres_image else None

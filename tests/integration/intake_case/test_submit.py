@@ -184,6 +184,7 @@ async def test_an_emergency_is_taken_before_its_notice_which_follows(front: Fron
 
 async def test_an_emergency_is_taken_without_what_cannot_be_read_and_says_so(front: Front) -> None:
     ids = await front.upload(person("c1", "coordinator"), person("c2", "coordinator"))
+    await front.verified(*ids.values())
     spoilt: dict[str, Any] = {
         "reach": {"channel": "call", "address": "12"},
         "avoid_people": ["Person c1", 7],

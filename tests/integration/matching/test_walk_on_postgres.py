@@ -51,7 +51,7 @@ async def test_a_case_is_offered_accepted_closed_and_forgotten(bench: Bench) -> 
     assert await bench.row(case) is None
     left = await bench.sql.fetchval(
         "SELECT (SELECT count(*) FROM searches) + (SELECT count(*) FROM offers) + (SELECT count(*) FROM assignments)"
-        " + (SELECT count(*) FROM refusals) + (SELECT count(*) FROM timers WHERE kind <> 'relief')"
+        " + (SELECT count(*) FROM refusals) + (SELECT count(*) FROM timers WHERE kind NOT IN ('relief', 'apart'))"
     )
     assert left == 0
 
