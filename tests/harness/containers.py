@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import docker
-from docker.constants import MINIMUM_DOCKER_API_VERSION
 from docker.errors import DockerException, ImageNotFound
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
@@ -46,19 +46,31 @@ class NotServing(Exception):
 
 def found() -> tuple[str, str] | None:
     """The images of Kafka and PostgreSQL that Docker has, or None where Docker does not answer or one is missing."""
+    if not _listens():
+        return None
     try:
-        # With a version it connects only when it is asked something, and so can be closed when nobody answers.
-        client = docker.from_env(timeout=5, version=MINIMUM_DOCKER_API_VERSION)
+        client = docker.from_env(timeout=5)
     except DockerException:
         return None
     try:
-        client.ping()
         kafka_image, postgres_image = (_present(client, variable) for variable in IMAGES)
-    except (DockerException, OSError):
-        return None
     finally:
         client.close()
     return (kafka_image, postgres_image) if kafka_image and postgres_image else None
+
+
+def _listens() -> bool:
+    """Whether anybody is behind Docker's socket: its client would leave one of its own open when nobody is."""
+    address = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if not address.startswith("unix://"):
+        return True
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.settimeout(1)
+        try:
+            asking.connect(address.removeprefix("unix://"))
+        except OSError:
+            return False
+    return True
 
 
 def _present(client: docker.DockerClient, variable: str) -> str | None:
