@@ -115,6 +115,15 @@ async def helpers(tx: Transaction, agencies: Collection[AgencyId]) -> list[Helpe
     ]
 
 
+async def coordinators_of(tx: Transaction, agencies: Collection[AgencyId]) -> dict[AgencyId, tuple[PersonId, ...]]:
+    """The active coordinators of each of these agencies."""
+    found: dict[AgencyId, tuple[PersonId, ...]] = {}
+    for person, role, home in await coordinators(tx, agencies):
+        if role is Role.COORDINATOR:
+            found[home] = (*found.get(home, ()), person)
+    return found
+
+
 async def person_cards(
     tx: Transaction, keyring: Keyring, agency_id: AgencyId, person_ids: Collection[PersonId]
 ) -> dict[PersonId, PersonCard]:
