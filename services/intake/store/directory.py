@@ -116,11 +116,11 @@ async def helpers(tx: Transaction, agencies: Collection[AgencyId]) -> list[Helpe
 
 
 async def coordinators_of(tx: Transaction, agencies: Collection[AgencyId]) -> dict[AgencyId, tuple[PersonId, ...]]:
-    """The active coordinators of each of these agencies."""
+    """The active and verified coordinators of each of these agencies."""
     found: dict[AgencyId, tuple[PersonId, ...]] = {}
-    for person, role, home in await coordinators(tx, agencies):
-        if role is Role.COORDINATOR:
-            found[home] = (*found.get(home, ()), person)
+    for one in await helpers(tx, agencies):
+        if one.role is Role.COORDINATOR:
+            found[one.agency_id] = (*found.get(one.agency_id, ()), one.person)
     return found
 
 

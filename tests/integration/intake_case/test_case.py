@@ -209,6 +209,7 @@ async def test_late_facts_of_a_gone_case_bring_nothing_back(front: Front) -> Non
 
 async def test_who_does_not_choose_is_reminded_and_then_the_coordinators_hear_a_count(front: Front) -> None:
     ids = await front.upload(peer("c1", role="coordinator"), peer("c2", role="coordinator"), peer())
+    await front.sql.execute("UPDATE people SET verified = true")
     _, case = await front.begun(choose="shortlist", avoid_people=["Peer c1"])
     await front.hear(case, ShortlistReady(candidates=(), due=clock.now() + timedelta(hours=1)))
     await front.move_clock(timedelta(hours=1, minutes=1))
