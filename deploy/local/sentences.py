@@ -32,8 +32,6 @@ def sentence(fact: Fact, who: Who, now: datetime) -> str:
             return f"somebody asks for support: {ask.urgency.value}, {kinds}"
         case said.PeerChosen():
             return "the requester has chosen" if fact.person else "the requester takes anyone"
-        case said.BarsChanged():
-            return f"a directory now holds somebody the requester must not meet; {len(fact.bars)} are barred"
         case said.AnotherPeerAsked():
             return f"the requester wants somebody else than peer {who(fact.refused)}, who never learns of it"
         case said.ContactReleased():
@@ -49,7 +47,8 @@ def sentence(fact: Fact, who: Who, now: datetime) -> str:
             return "the key of the case is destroyed: nothing sealed under it opens any more"
         case _:
             return (
-                _of_consent(fact)
+                _of_change(fact)
+                or _of_consent(fact)
                 or _of_notify(fact, who)
                 or _of_pages(fact, who)
                 or _of_paging(fact, who)
@@ -58,6 +57,16 @@ def sentence(fact: Fact, who: Who, now: datetime) -> str:
                 or _of_referral(fact, who, now)
                 or _of_search(fact, who, now)
             )
+
+
+def _of_change(fact: Fact) -> str:
+    match fact:
+        case said.ChoiceOverdue():
+            return f"the requester has yet to choose; {len(fact.recipients)} coordinators hear a count"
+        case said.BarsChanged():
+            return f"a directory now holds somebody the requester must not meet; {len(fact.bars)} are barred"
+        case _:
+            return ""
 
 
 def _of_consent(fact: Fact) -> str:

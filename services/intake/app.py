@@ -8,7 +8,7 @@ from functools import partial
 from fastapi import FastAPI
 
 from services.intake import subscribers
-from services.intake.actions import cases, names, structures
+from services.intake.actions import cases, names, published, structures
 from services.intake.routes import agency, docs, listings, pages, public, requester
 from services.intake.routes.desk import PAGES, Desk, Manners, Throttles, read_notices, read_words, throttle
 from services.intake.routes.taking import Taking
@@ -92,7 +92,8 @@ async def main() -> None:
         desk = desk_of(process.db, settings, crisis=process.db_of(Lane.CRISIS))
         rounds = timers.in_one_transaction(process.db, partial(names.fire, keyring=desk.keyring), beside=[REGION])
         parting = timers.in_one_transaction(process.db, cases.part)
-        of_kinds = {timers.APART: parting, names.ROUND: rounds, names.ONCE: rounds}
+        telling = timers.in_one_transaction(process.db, published.fire)
+        of_kinds = {timers.APART: parting, names.ROUND: rounds, names.ONCE: rounds, published.ROUND: telling}
         process.on_timers(Lane.BULK, timers.by_kind(of_kinds), batch=ROUNDS_AT_ONCE)
         process.serve(intake_app(desk, process.ready))
         await process.run()

@@ -174,6 +174,18 @@ class ContactReleased(Fact):
     """Of a referral: the live consent that allows it."""
 
 
+class ChoiceOverdue(Fact):
+    """The requester has been reminded on the status page and still not chosen, or not said OK.
+
+    `recipients`, coordinators of the agency of whom none is barred, hear a count, once; the case waits on until `due`.
+    """
+
+    TOPIC: ClassVar[Topic] = INTAKE
+    type: Literal["intake.choice_overdue.v1"] = "intake.choice_overdue.v1"
+    recipients: tuple[PersonId, ...]
+    due: AwareDatetime
+
+
 class CaseClosing(Fact):
     """The last support has ended or the requester has closed; the grace time runs."""
 
@@ -291,6 +303,7 @@ IntakeFact = (
     | AnotherPeerAsked
     | BarsChanged
     | ContactReleased
+    | ChoiceOverdue
     | CaseClosing
     | CaseWithdrawn
     | CaseClosed

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from services.intake.actions import structures
+from services.intake.actions import published, structures
 from services.intake.actions.keys import Caller, first_key
 from services.intake.domain.agency import SCOPES, Agency, checked
 from services.intake.domain.policy import checked_overrides
@@ -40,6 +40,7 @@ async def add_agency(
         await doors.add(tx, [(keyed_hash(pepper, store.SLUG_DOOR, agency.slug), own, None)])
         key = await first_key(tx, keyring, agency.agency_id, frozenset(SCOPES))
         agency = await structures.begun(tx, agency, structure or Wanted(structure=Structure.TEAM_COORDINATOR))
+        await published.daily(tx, [agency.agency_id])
         await audit.record(tx, [audit.Entry(agency.agency_id, "agency.added")])
     return agency, key
 

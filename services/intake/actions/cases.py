@@ -7,9 +7,12 @@ from datetime import datetime
 
 from services.intake.domain import course
 from services.intake.domain.acts import Act, Step, TimeIsUp, Withdraw
+from services.intake.domain.agency import month_of
 from services.intake.domain.case import UNKNOWN, Case, Known, Over, Unknown, outcome_of, stands
 from services.intake.store import cases as store
 from services.intake.store import statistics
+from services.intake.store.agencies import zones_of
+from services.intake.store.directory import coordinators_of
 from services.intake.store.statistics import Statistic
 from shared import casework, clock, timers, vault
 from shared.anchors import PLACEHOLDER, Anchor
@@ -18,6 +21,9 @@ from shared.db import Transaction
 from shared.errors import LostClaim, Refused
 from shared.timers import Fired
 from shared.types import AgencyId, CaseId
+
+CHOICES = frozenset({"choose", "release"})
+"""Timers of a requester who has yet to choose, or to say OK."""
 
 
 class CaseBook:
@@ -45,21 +51,24 @@ class CaseBook:
         return Standing(where.name, where.owner, where.due)
 
     async def save(self, tx: Transaction, before: Mapping[CaseId, Known], after: Mapping[CaseId, Known]) -> None:
-        """One statement for the cases, one for the statistics of those that have just ended."""
+        """One statement for the cases; two more when some have just ended, for their statistics."""
         await store.save(tx, {case: state for case, state in after.items() if isinstance(state, Case)})
         ended = [
             (case, state)
             for case, state in after.items()
             if isinstance(state, Case) and isinstance(state.stage, Over) and not _over(before[case])
         ]
-        await statistics.add(tx, [self._statistic(case, state) for case, state in ended])
+        if ended:
+            zones = await zones_of(tx, {self._agencies[case] for case, _ in ended})
+            rows = [self._statistic(case, state, zones.get(self._agencies[case], "UTC")) for case, state in ended]
+            await statistics.add(tx, rows)
         await timers.schedule(tx, [timers.apart(self._agencies[case], self._now) for case, _ in ended])
 
-    def _statistic(self, case: CaseId, state: Case) -> Statistic:
+    def _statistic(self, case: CaseId, state: Case, zone: str) -> Statistic:
         return Statistic(
             statistic_id=clock.random_id(),
             agency_id=self._agencies[case],
-            month=self._now.date().replace(day=1),
+            month=month_of(self._now, zone),
             relation=state.ask.relation.value,
             urgency=state.ask.urgency.value,
             help=tuple(sorted(kind.value for kind in state.ask.help)),
@@ -110,13 +119,20 @@ async def fire(tx: Transaction, fired: Sequence[Fired]) -> None:
     """Timers: somebody had to choose or say OK, a case in contact is looked at again, a grace is over."""
     over = [CaseId(timer.key) for timer in fired if timer.kind == "grace"]
     held = await store.held(tx, over) if over else set()
+    late = {timer.agency_id for timer in fired if timer.kind in CHOICES}
+    to_tell = await coordinators_of(tx, late) if late else {}
     await take(
         tx,
         [
             Input(
                 timer.agency_id,
                 CaseId(timer.key),
-                TimeIsUp(timer.kind, timer.version, held=timer.key in held),
+                TimeIsUp(
+                    timer.kind,
+                    timer.version,
+                    held=timer.key in held,
+                    coordinators=to_tell.get(timer.agency_id, ()) if timer.kind in CHOICES else (),
+                ),
                 timer.timer_id,
             )
             for timer in fired

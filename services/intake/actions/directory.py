@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.intake.actions import names
+from services.intake.actions import names, published
 from services.intake.actions.contacts import Points, plan_points
 from services.intake.domain.agency import Agency
 from services.intake.domain.directory import PROGRAM, Entry, Known, Person, Plan, compare, entry_of
+from services.intake.domain.published import Told, facts_of
 from services.intake.domain.upload import MAX_NAMED, Reading, Remark, Row, read_people
 from services.intake.store import agencies as agency_store
 from services.intake.store import people as store
@@ -21,9 +22,8 @@ from shared import audit, clock, outbox, vault
 from shared.db import Database, Transaction
 from shared.errors import KeyDestroyed, Refused
 from shared.events import Fact
-from shared.events.intake import ContactPoint, ContactPointsSet, DutySet, PersonSet
 from shared.outbox import Draft
-from shared.types import AgencyId, PersonId, Role
+from shared.types import AgencyId, PersonId
 from shared.vault import DataKey, Keyring, Subject
 
 _SEALED_FIELDS = ("person_ref", "name", "unit", "supervisor_ref", "badge", "shows")
@@ -112,6 +112,7 @@ async def put_directory(
             revision = await agency_store.next_directory_revision(tx, agency_id)
             await apply_plan(tx, keyring, agency, plan)
             await names.again(tx, [agency_id])
+            await published.daily(tx, [agency_id])
             await audit.record(tx, [audit.Entry(agency_id, "directory.replaced", actor=actor)])
     return _uploaded(revision, plan, reading)
 
@@ -163,8 +164,10 @@ async def apply_plan(
 def _drafts(
     agency_id: AgencyId, zone: str, written: Sequence[_Written], points: Points, removed: Sequence[Known]
 ) -> list[Draft]:
-    facts = [(one.person_id, fact) for one in written for fact in _facts(one, zone, points.of[one.person_id])]
-    facts += [(one.person_id, fact) for one in removed for fact in _farewell(one, one.revision + 1, zone)]
+    facts = [
+        (one.person_id, fact) for one in written for fact in _facts(agency_id, one, zone, points.of[one.person_id])
+    ]
+    facts += [(one.person_id, fact) for one in removed for fact in _farewell(agency_id, one, one.revision + 1, zone)]
     return [Draft(agency_id, key, fact, route=agency_id) for key, fact in facts]
 
 
@@ -218,42 +221,35 @@ def _record(person: Person) -> bytes:
     return json.dumps(named | {"contact": person.contacts}).encode()
 
 
-def _facts(one: _Written, zone: str, points: Sequence[Point]) -> list[Fact]:
+def _facts(agency_id: AgencyId, one: _Written, zone: str, points: Sequence[Point]) -> list[Fact]:
     person = one.entry.person
     if person.role not in PROGRAM:
         # Members stay in intake; whoever was a peer before has to be taken back.
-        return _farewell(one.before, one.revision, zone) if one.before and one.was_told else []
-    sealed = tuple(ContactPoint(point_id=point.point_id, channel="mail", sealed=point.sealed) for point in points)
-    contacts = ContactPointsSet(
-        revision=one.revision, active=True, role=person.role, language=person.language, points=sealed
-    )
-    if person.role is Role.DUTY:
-        return [DutySet(revision=one.revision, active=True, time_zone=zone, language=person.language), contacts]
-    told = PersonSet(
+        return _farewell(agency_id, one.before, one.revision, zone) if one.before and one.was_told else []
+    told = Told(
+        person_id=one.person_id,
+        agency_id=agency_id,
         revision=one.revision,
         active=True,
         role=person.role,
+        time_zone=zone,
+        language=person.language,
         attributes=person.attributes,
         offers=person.offers,
         designated_from=person.designated_from,
         designated_to=person.designated_to,
         trained_until=person.trained_until,
         hours=person.hours,
-        time_zone=zone,
-        language=person.language,
     )
-    return [told, contacts]
+    return facts_of(told, [(point.point_id, point.sealed) for point in points])
 
 
-def _farewell(known: Known, revision: int, zone: str) -> list[Fact]:
-    """A person of the program is no longer in it: removal is a state, and nothing may be sent any more."""
-    if known.role not in PROGRAM:
-        return []
-    gone = ContactPointsSet(revision=revision, active=False, role=known.role, language=known.language, points=())
-    if known.role is Role.DUTY:
-        return [DutySet(revision=revision, active=False, time_zone=zone, language=known.language), gone]
-    person = PersonSet(revision=revision, active=False, role=known.role, time_zone=zone, language=known.language)
-    return [person, gone]
+def _farewell(agency_id: AgencyId, known: Known, revision: int, zone: str) -> list[Fact]:
+    """A person is no longer in the program; nothing about one who never was."""
+    gone = Told(
+        known.person_id, agency_id, revision, active=False, role=known.role, time_zone=zone, language=known.language
+    )
+    return facts_of(gone, ())
 
 
 async def read_directory(

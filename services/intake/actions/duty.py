@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from services.intake.actions import names
+from services.intake.actions import names, published
 from services.intake.actions.directory import apply_plan
 from services.intake.domain.agency import Agency, known_zone, language_tag
 from services.intake.domain.contact import BadAddress, mail_address
@@ -70,6 +70,7 @@ async def add_duty(db: Database, keyring: Keyring, wanted: DutyPerson) -> Person
         await apply_plan(tx, keyring, region, plan, time_zone=duty.time_zone)
         # A requester of any agency may have named this person before.
         await names.again(tx, everywhere)
+        await published.daily(tx, [REGION])
         await audit.record(tx, [audit.Entry(REGION, "duty.added")])
         added = (await people.known_people(tx, REGION))[entry.ref_index]
     return added.person_id

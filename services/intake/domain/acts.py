@@ -56,11 +56,15 @@ class SetReach:
 
 @dataclass(frozen=True)
 class TimeIsUp:
-    """A timer fired. `held`: a legal hold stands on the case's key, nothing may be destroyed."""
+    """A timer fired. `held`: a legal hold stands on the case's key, nothing may be destroyed.
+
+    `coordinators` are the agency's, where a requester has let a time for choosing pass.
+    """
 
     kind: str
     turn: int
     held: bool = False
+    coordinators: tuple[PersonId, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Literal, get_args
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -108,6 +108,12 @@ def known_zone(name: str) -> bool:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return False
     return True
+
+
+def month_of(now: datetime, zone: str) -> date:
+    """The first day of the month that it is at `now` in this zone; a zone that is not known counts as UTC."""
+    place = ZoneInfo(zone) if known_zone(zone) else UTC
+    return now.astimezone(place).date().replace(day=1)
 
 
 def language_tag(text: str) -> str | None:

@@ -56,10 +56,14 @@ class Searching:
 
 @dataclass(frozen=True)
 class Choosing:
-    """The requester picks; nobody is picked silently. `reminded`: the first time for it has passed."""
+    """The requester picks; nobody is picked silently.
+
+    `reminded`: the first time for it has passed; `counted`: the second one too, and the coordinators hear of it.
+    """
 
     due: datetime
     reminded: bool = False
+    counted: bool = False
     name: Literal["choosing"] = "choosing"
 
 
@@ -73,11 +77,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class Accepted:
-    """A peer has accepted and waits for the requester's OK (`release: ask_me`)."""
+    """A peer has accepted and waits for the requester's OK (`release: ask_me`), with times as for `Choosing`."""
 
     support: Support
     due: datetime
     reminded: bool = False
+    counted: bool = False
     name: Literal["accepted"] = "accepted"
 
 
@@ -215,8 +220,8 @@ def stands(case: Known) -> Stands:
             return Stands(case.stage.name, "matching", due + SLACK)
         case Asked(offers):
             return Stands(case.stage.name, "matching", max(one.expires for one in offers) + SLACK)
-        case Choosing(due, reminded) | Accepted(_, due, reminded):
-            return Stands(case.stage.name, "coordinator" if reminded else "requester", due + SLACK)
+        case Choosing(due, counted=counted) | Accepted(_, due, counted=counted):
+            return Stands(case.stage.name, "coordinator" if counted else "requester", due + SLACK)
         case Released(_, due, overdue):
             return Stands(case.stage.name, "matching" if overdue else "peer", due + SLACK)
         case InContact(_, due):

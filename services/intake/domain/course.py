@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 from uuid import UUID
 
+from services.intake.domain import alarms
 from services.intake.domain.acts import (
     Act,
     Alarmed,
@@ -60,6 +61,7 @@ from shared.events.intake import (
     CaseClosed,
     CaseClosing,
     CaseWithdrawn,
+    ChoiceOverdue,
     ContactReleased,
     CrisisRaised,
     PeerChosen,
@@ -78,8 +80,6 @@ from shared.events.matching import (
     SearchStarted,
     ShortlistReady,
 )
-from shared.events.notify import PageSettled
-from shared.events.referral import HumanContactConfirmed, LadderAcknowledged, LadderEnded, RungPaged
 from shared.types import PersonId, Urgency
 
 REVIEW_AFTER = timedelta(days=30)
@@ -123,8 +123,8 @@ def heard(case: Known, what: object, now: datetime) -> Step:
         return _timed(case, what, now)
     if isinstance(what, NamesFound):
         return _barred(case, what.people)
-    if isinstance(what, RungPaged | PageSettled | LadderAcknowledged | HumanContactConfirmed | LadderEnded):
-        return _alarmed(case, what)
+    if isinstance(what, alarms.Said):
+        return alarms.alarmed(case, what)
     return _matched(case, what, now)
 
 
@@ -188,7 +188,11 @@ def _shortlisted(case: Case, what: ShortlistReady) -> Step:
         return Step(case)
     without = {*case.refused, *case.ask.bars}
     listed = tuple(Choice(one.person, one.available) for one in what.candidates if one.person not in without)
-    return _with_timer(replace(case, shortlist=listed), Choosing(what.due), "choose", what.due)
+    after = replace(case, shortlist=listed)
+    # A list that is made afresh while the requester chooses gives no new time to be reminded after.
+    return (
+        Step(after) if isinstance(case.stage, Choosing) else _with_timer(after, Choosing(what.due), "choose", what.due)
+    )
 
 
 def _answered(case: Case, offer: UUID, now: datetime) -> Case:
@@ -240,37 +244,6 @@ def _ended(case: Case, assignment: UUID, now: datetime, *, closed: bool) -> Step
     if closed:
         return _closing(after, now)
     return Step(replace(after, stage=Searching(now + _within(case.ask.policy.answer_within_s))))
-
-
-# --- what referral and notify say of an emergency
-
-
-def _alarmed(
-    case: Case, what: RungPaged | PageSettled | LadderAcknowledged | HumanContactConfirmed | LadderEnded
-) -> Step:
-    alarm = case.alarm or Alarm()
-    facts: tuple[Fact, ...] = ()
-    match what:
-        case RungPaged(pages=pages):
-            alarm = replace(alarm, planned=alarm.planned + len(pages))
-        case PageSettled(outcome="accepted"):
-            alarm = replace(alarm, accepted=alarm.accepted + 1)
-        case PageSettled():
-            alarm = replace(alarm, failed=alarm.failed + 1)
-        case LadderAcknowledged(ladder=ladder, person=person):
-            barred = person in case.ask.bars
-            if alarm.acknowledged_by is None and not barred and not isinstance(case.stage, Over):
-                # In an emergency everything is released at once: who takes the page must be able to call.
-                facts = (ContactReleased(assignment=ladder, recipient=person, sealed=case.reach),)
-            if alarm.acknowledged_by is None:
-                alarm = replace(alarm, acknowledged_by=person, ladder=ladder)
-        case HumanContactConfirmed():
-            return Step(replace(case, alarm=replace(alarm, contact=True), served=True))
-        case LadderEnded(how=how):
-            alarm = replace(alarm, ended=how)
-        case never:
-            assert_never(never)
-    return Step(replace(case, alarm=alarm), facts, acts=("contact_released",) if facts else ())
 
 
 # --- what the requester says
@@ -379,12 +352,10 @@ def _timed(case: Case, what: TimeIsUp, now: datetime) -> Step:
     if what.turn != case.turn:
         return Step(case)
     match case.stage:
-        case Choosing() if what.kind == "choose":
-            due = now + _within(case.ask.policy.choose_within_s)
-            return _with_timer(case, Choosing(due, reminded=True), "choose", due)
-        case Accepted(support) if what.kind == "release":
-            due = now + _within(case.ask.policy.choose_within_s)
-            return _with_timer(case, Accepted(support, due, reminded=True), "release", due)
+        case Choosing() as stage if what.kind == "choose":
+            return _overdue_choice(case, stage, "choose", what, now)
+        case Accepted() as stage if what.kind == "release":
+            return _overdue_choice(case, stage, "release", what, now)
         case InContact(support) if what.kind == "review":
             return _with_timer(case, InContact(support, now + REVIEW_AFTER), "review", now + REVIEW_AFTER)
         case (Closing() | Withdrawn()) as stage if what.kind == "grace":
@@ -393,6 +364,16 @@ def _timed(case: Case, what: TimeIsUp, now: datetime) -> Step:
             return Step(replace(case, stage=Closed()), (CaseClosed(),), acts=("case_closed",), ending="closed")
         case _:
             return Step(case)
+
+
+def _overdue_choice(case: Case, stage: Choosing | Accepted, kind: TimerKind, what: TimeIsUp, now: datetime) -> Step:
+    """First a word on the status page, then a count to the coordinators who are not barred; after that it waits."""
+    due = now + _within(case.ask.policy.choose_within_s)
+    step = _with_timer(case, replace(stage, due=due, reminded=True, counted=stage.reminded), kind, due)
+    to_tell = tuple(one for one in what.coordinators if one not in case.ask.bars)
+    if not to_tell or not stage.reminded or stage.counted:
+        return step
+    return replace(step, facts=(ChoiceOverdue(recipients=to_tell, due=due),), acts=("choice_overdue",))
 
 
 def _with_timer(case: Case, stage: Stage, kind: TimerKind, due: datetime) -> Step:

@@ -38,12 +38,12 @@ def _of_stage(case: Case, stage: Stage) -> str:
     match stage:
         case Searching():
             return "searching_again" if case.ended else "searching"
-        case Choosing():
-            return "choosing" if case.shortlist else "choosing_nobody"
+        case Choosing() as choosing:
+            return _of_choice(case, reminded=choosing.reminded and not choosing.counted)
         case Asked():
             return "asked"
-        case Accepted():
-            return "accepted"
+        case Accepted(reminded=reminded, counted=counted):
+            return "accepted_reminded" if reminded and not counted else "accepted"
         case Released(overdue=True):
             return "overdue"
         case Released():
@@ -59,6 +59,12 @@ def _of_stage(case: Case, stage: Stage) -> str:
             return "over_held" if isinstance(stage, Withdrawn) else "over"
         case never:
             assert_never(never)
+
+
+def _of_choice(case: Case, *, reminded: bool) -> str:
+    if not case.shortlist:
+        return "choosing_nobody"
+    return "choosing_reminded" if reminded else "choosing"
 
 
 def _of_alarm(case: Case) -> tuple[str, ...]:

@@ -90,6 +90,14 @@ async def lock_agency(tx: Transaction, agency_id: AgencyId) -> Agency | None:
     return (await lock_agencies(tx, [agency_id])).get(agency_id)
 
 
+async def zones_of(tx: Transaction, agencies: Collection[AgencyId]) -> dict[AgencyId, str]:
+    """The time zones of these agencies, as far as they are in view."""
+    rows = await tx.connection.fetch(
+        "SELECT agency_id, time_zone FROM agencies WHERE agency_id = ANY ($1::uuid[])", list(agencies)
+    )
+    return {AgencyId(row["agency_id"]): row["time_zone"] for row in rows}
+
+
 async def list_agencies(connection: Connection) -> list[Agency]:
     """Every agency of the region, by name, without resources; for the operator's login, which alone may see them."""
     rows = await connection.fetch(

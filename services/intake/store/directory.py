@@ -115,6 +115,15 @@ async def helpers(tx: Transaction, agencies: Collection[AgencyId]) -> list[Helpe
     ]
 
 
+async def coordinators_of(tx: Transaction, agencies: Collection[AgencyId]) -> dict[AgencyId, tuple[PersonId, ...]]:
+    """The active and verified coordinators of each of these agencies."""
+    found: dict[AgencyId, tuple[PersonId, ...]] = {}
+    for one in await helpers(tx, agencies):
+        if one.role is Role.COORDINATOR:
+            found[one.agency_id] = (*found.get(one.agency_id, ()), one.person)
+    return found
+
+
 async def person_cards(
     tx: Transaction, keyring: Keyring, agency_id: AgencyId, person_ids: Collection[PersonId]
 ) -> dict[PersonId, PersonCard]:

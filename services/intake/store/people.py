@@ -8,8 +8,9 @@ from datetime import date
 from uuid import UUID
 
 from services.intake.domain.directory import Known
+from services.intake.domain.published import Told
 from shared.db import Row, Transaction
-from shared.types import AgencyId, PersonId, Role
+from shared.types import AgencyId, Help, PersonId, Role
 
 
 @dataclass(frozen=True)
@@ -232,3 +233,48 @@ async def remove_points(tx: Transaction, agency_id: AgencyId, points: Collection
         await tx.connection.execute(
             "DELETE FROM contact_points WHERE point_id = ANY ($1::uuid[]) AND agency_id = $2", list(points), agency_id
         )
+
+
+_PROGRAM_OF = """
+SELECT w.n, p.*
+  FROM unnest($1::int[], $2::uuid[], $3::uuid[]) w(n, agency, after)
+ CROSS JOIN LATERAL (
+       SELECT person_id, agency_id, revision, active, role, time_zone, language, attributes, offers, designated_from,
+              designated_to, trained_until, hours
+         FROM people WHERE agency_id = w.agency AND person_id > w.after AND role <> 'member'
+        ORDER BY person_id LIMIT $4) p
+ ORDER BY w.n, p.person_id
+"""
+
+
+async def program_of(tx: Transaction, wanted: Sequence[tuple[AgencyId, UUID]], limit: int) -> list[list[Told]]:
+    """For each (agency, person): the next people of the program after that one, gone ones too, at most `limit`."""
+    rows = await tx.connection.fetch(
+        _PROGRAM_OF,
+        list(range(len(wanted))),
+        [agency for agency, _ in wanted],
+        [after for _, after in wanted],
+        limit,
+    )
+    found: list[list[Told]] = [[] for _ in wanted]
+    for row in rows:
+        fields = {name: value for name, value in row.items() if name != "n"}
+        typed = {
+            "role": Role(row["role"]),
+            "attributes": tuple(row["attributes"]),
+            "offers": tuple(Help(one) for one in row["offers"]),
+        }
+        found[row["n"]].append(Told(**fields | typed))
+    return found
+
+
+async def sealed_points(
+    tx: Transaction, people: Collection[PersonId]
+) -> dict[PersonId, tuple[tuple[UUID, bytes], ...]]:
+    """The contact points of these people, sealed, in the order of use."""
+    rows = await tx.connection.fetch(
+        """SELECT person_id, array_agg(point_id ORDER BY place) AS points, array_agg(sealed ORDER BY place) AS sealed
+             FROM contact_points WHERE person_id = ANY ($1::uuid[]) GROUP BY person_id""",
+        list(people),
+    )
+    return {PersonId(row["person_id"]): tuple(zip(row["points"], row["sealed"], strict=True)) for row in rows}

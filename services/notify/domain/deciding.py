@@ -14,7 +14,7 @@ from services.notify.domain.intents import Intent, Settled, Template
 from services.notify.domain.matters import Matter, Reply, answerable
 from services.notify.domain.matters import State as MatterState
 from shared.events.envelope import Fact
-from shared.events.intake import CaseClosed, CaseWithdrawn, ContactReleased
+from shared.events.intake import CaseClosed, CaseWithdrawn, ChoiceOverdue, ContactReleased
 from shared.events.matching import (
     AssignmentEnded,
     NobodyFound,
@@ -39,7 +39,7 @@ FromMatching = (
     | AssignmentEnded
     | NobodyFound
 )
-FromOthers = ContactReleased | RungPaged | LadderAcknowledged | LadderEnded | CrisisReplySettled
+FromOthers = ChoiceOverdue | ContactReleased | RungPaged | LadderAcknowledged | LadderEnded | CrisisReplySettled
 Stop = CaseWithdrawn | CaseClosed
 Heard = FromMatching | FromOthers | Stop
 """The facts of other services that mean something here; every other one is passed over unread."""
@@ -78,7 +78,14 @@ class Decider:
                 return Step(replace(known, ending="closed"), ending="closed")
             case _ if known.ending is not None:
                 return Step(known)
-            case ContactReleased() | RungPaged() | LadderAcknowledged() | LadderEnded() | CrisisReplySettled():
+            case (
+                ChoiceOverdue()
+                | ContactReleased()
+                | RungPaged()
+                | LadderAcknowledged()
+                | LadderEnded()
+                | CrisisReplySettled()
+            ):
                 return self._heard_of_others(known, what)
             case _:
                 return self._heard_of_matching(known, what)
@@ -98,7 +105,7 @@ class Decider:
             case AssignmentEnded():
                 return Step(self._assignment_ended(state, fact))
             case NobodyFound():
-                return self._counted(state, fact)
+                return self._counted(state, fact.recipients, until=fact.next_try)
             case ReplySettled():
                 return Step(state.with_outcome(fact.reply, fact.outcome))
             case _:
@@ -106,6 +113,8 @@ class Decider:
 
     def _heard_of_others(self, state: CaseState, fact: FromOthers) -> Step:
         match fact:
+            case ChoiceOverdue():
+                return self._counted(state, fact.recipients, until=fact.due)
             case ContactReleased():
                 return self._released(state, fact)
             case RungPaged():
@@ -196,14 +205,14 @@ class Decider:
         taken = [m for m in after.matters.values() if m.person == fact.person and m.state == "accepted"]
         return replace(after, matters={**after.matters, **{m.matter_id: replace(m, state="ended") for m in taken}})
 
-    def _counted(self, state: CaseState, fact: NobodyFound) -> Step:
+    def _counted(self, state: CaseState, recipients: Iterable[PersonId], *, until: datetime) -> Step:
         recent = {
             intent.person
             for intent in state.intents.values()
             if intent.template == "count" and intent.planned_at > self.now - COUNT_AGAIN_AFTER
         }
-        told = [person for person in dict.fromkeys(fact.recipients) if person not in recent]
-        expires = max(fact.next_try, self.now + COUNT_AGAIN_AFTER)
+        told = [person for person in dict.fromkeys(recipients) if person not in recent]
+        expires = max(until, self.now + COUNT_AGAIN_AFTER)
         return self._plan(state, "count", [(person, state.case_id) for person in told], expires=expires)
 
     def _paged(self, state: CaseState, fact: RungPaged) -> Step:

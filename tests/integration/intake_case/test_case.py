@@ -1,8 +1,10 @@
 """What a requester does with the code, from the search to the purge."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
+
+import pytest
 
 from shared import clock
 from shared.events.intake import (
@@ -10,6 +12,7 @@ from shared.events.intake import (
     CaseClosed,
     CaseClosing,
     CaseWithdrawn,
+    ChoiceOverdue,
     ContactReleased,
     PeerChosen,
     RequestSubmitted,
@@ -204,13 +207,32 @@ async def test_late_facts_of_a_gone_case_bring_nothing_back(front: Front) -> Non
     assert await front.sql.fetchval("SELECT count(*) FROM requests") == 0
 
 
-async def test_who_does_not_choose_is_reminded_and_the_case_keeps_an_owner(front: Front) -> None:
-    _, case = await front.begun(choose="shortlist")
+async def test_who_does_not_choose_is_reminded_and_then_the_coordinators_hear_a_count(front: Front) -> None:
+    ids = await front.upload(peer("c1", role="coordinator"), peer("c2", role="coordinator"), peer())
+    await front.sql.execute("UPDATE people SET verified = true")
+    _, case = await front.begun(choose="shortlist", avoid_people=["Peer c1"])
     await front.hear(case, ShortlistReady(candidates=(), due=clock.now() + timedelta(hours=1)))
     await front.move_clock(timedelta(hours=1, minutes=1))
     assert await front.fire() == ["choose"]
+    assert not any(isinstance(fact, ChoiceOverdue) for fact in await front.facts(case))
+    await front.move_clock(timedelta(days=1))
+    assert await front.fire() == ["choose"]
+    (fact,) = [one for one in await front.facts(case) if isinstance(one, ChoiceOverdue)]
+    assert fact.recipients == (ids["c2"],)
     rows = await front.sql.fetch("SELECT owner, due_at > region.now() AS ahead FROM cases WHERE case_id = $1", case)
     assert [(row["owner"], row["ahead"]) for row in rows] == [("coordinator", True)]
+
+
+@pytest.mark.parametrize(("zone", "month"), [("Pacific/Kiritimati", 12), ("America/Adak", 11)])
+async def test_the_month_of_a_statistic_is_the_agencys_own(front: Front, zone: str, month: int) -> None:
+    await front.sql.execute("UPDATE agencies SET time_zone = $1", zone)
+    code, _ = await front.begun()
+    # Noon in UTC of the last day of November: in Kiritimati it is the first of December already.
+    await front.sql.execute(
+        "UPDATE region.clock SET shift = '2027-11-30 12:00+00'::timestamptz - transaction_timestamp()"
+    )
+    await front.post(code, "close")
+    assert await front.sql.fetchval("SELECT month FROM statistics") == date(2027, month, 1)
 
 
 async def test_verification_is_noted_in_the_directory(front: Front) -> None:

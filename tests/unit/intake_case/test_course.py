@@ -36,12 +36,14 @@ from services.intake.domain.case import (
     to_json,
 )
 from services.intake.domain.course import REVIEW_AFTER, begun, heard
+from services.intake.domain.status import sentences
 from shared.errors import Refused
 from shared.events.intake import (
     AnotherPeerAsked,
     CaseClosed,
     CaseClosing,
     CaseWithdrawn,
+    ChoiceOverdue,
     ContactReleased,
     CrisisRaised,
     PeerChosen,
@@ -260,17 +262,34 @@ def test_the_grace_ends_with_the_purge() -> None:
 @pytest.mark.parametrize(
     ("kind", "start"),
     [
-        ("choose", folded(case(choose="shortlist"), [listed(ANA)])),
-        ("release", folded(case(release="ask_me"), [assigned()])),
+        ("choose", folded(case(choose="shortlist", bars=(BEN,)), [listed(ANA)])),
+        ("release", folded(case(release="ask_me", bars=(BEN,)), [assigned()])),
     ],
 )
-def test_who_does_not_answer_is_reminded_and_stays_owner_of_the_case(kind: str, start: Case) -> None:
+def test_who_does_not_answer_is_reminded_first_and_then_the_coordinators_hear_a_count_once(
+    kind: str, start: Case
+) -> None:
     assert stands(start).owner == "requester"
-    step = heard(start, TimeIsUp(kind, start.turn), LATER)
-    assert isinstance(step.case, Case)
-    assert stands(step.case).owner == "coordinator"
-    assert step.timer is not None
-    assert (step.timer.turn, step.timer.due) == (start.turn + 1, LATER + timedelta(minutes=30))
+    due = LATER + timedelta(minutes=30)
+    state, told = start, []
+    for owner in ("requester", "coordinator", "coordinator"):
+        step = heard(state, TimeIsUp(kind, state.turn, coordinators=(BEN, DUTY)), LATER)
+        assert isinstance(step.case, Case)
+        assert step.timer is not None
+        assert (step.timer.turn, step.timer.due) == (state.turn + 1, due)
+        assert stands(step.case).owner == owner
+        state = step.case
+        told.append(list(step.facts))
+    assert told == [[], [ChoiceOverdue(recipients=(DUTY,), due=due)], []]
+
+
+def test_a_list_that_is_made_afresh_gives_no_new_time_to_choose() -> None:
+    start = folded(case(choose="shortlist"), [listed(ANA)])
+    reminded = heard(start, TimeIsUp("choose", start.turn), LATER).case
+    after = heard(reminded, listed(BEN), LATER)
+    assert isinstance(after.case, Case)
+    assert after.timer is None
+    assert (after.case.turn, sentences(after.case)) == (start.turn + 1, ("choosing_reminded",))
 
 
 def test_a_timer_that_was_overtaken_does_nothing() -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from services.intake.domain.acts import SetReach, Withdraw
+from services.intake.domain.acts import SetReach, TimeIsUp, Withdraw
 from services.intake.domain.agency import Line
+from services.intake.domain.case import Case
+from services.intake.domain.course import heard
 from services.intake.domain.notices import BadNotice, Notices, notice_from
 from services.intake.domain.request import Topic
 from services.intake.domain.resources import GENERAL, resources_with
@@ -17,10 +19,12 @@ from services.intake.routes.desk import PAGES, read_notices, read_words
 from shared.types import Help, Relation, Urgency
 from tests.unit.intake_case.given import (
     ACKNOWLEDGED,
+    ANA,
     CONFIRMED,
     CONTACT,
     LADDER_OVER,
     NOBODY,
+    NOW,
     OVERDUE,
     PAGED,
     assigned,
@@ -82,6 +86,20 @@ def test_the_sentence_is_the_one_that_is_true(happened: list[object], expected: 
 def test_nobody_is_said_to_be_paged_before_it_is_true(happened: list[object], expected: str) -> None:
     assert sentences(folded(emergency(), happened))[0] == expected
     assert expected in WORDS["says"]
+
+
+def test_who_has_let_a_time_pass_reads_so_before_anybody_hears_of_it() -> None:
+    for start, name in (
+        (folded(case(choose="shortlist"), [listed(ANA)]), "choosing"),
+        (folded(case(release="ask_me"), [assigned()]), "accepted"),
+    ):
+        kind = "choose" if name == "choosing" else "release"
+        once = heard(start, TimeIsUp(kind, start.turn), NOW).case
+        assert isinstance(once, Case)
+        twice = heard(once, TimeIsUp(kind, once.turn), NOW).case
+        assert isinstance(twice, Case)
+        assert [sentences(one) for one in (start, once, twice)] == [(name,), (f"{name}_reminded",), (name,)]
+        assert f"{name}_reminded" in WORDS["says"]
 
 
 def _texts() -> dict[str, str]:

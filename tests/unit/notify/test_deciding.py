@@ -15,7 +15,7 @@ from services.notify.domain.deciding import Decider, What
 from services.notify.domain.intents import Contact, Ended, Intent, Start
 from services.notify.domain.matters import Matter, Reply, Word, view
 from services.notify.domain.outcomes import Accepted
-from shared.events.intake import CaseClosed, CaseWithdrawn, ContactReleased
+from shared.events.intake import CaseClosed, CaseWithdrawn, ChoiceOverdue, ContactReleased
 from shared.events.matching import (
     AssignmentEnded,
     NobodyFound,
@@ -250,6 +250,16 @@ def test_the_same_unanswered_request_is_counted_again_only_after_hours() -> None
     assert [intent.person for intent in story.of("count")] == [ANA, BEN]
     story.now = NOW + timedelta(hours=4)
     assert len(story.then(found).of("count")) == 4
+
+
+def test_a_choice_that_is_overdue_is_told_as_a_count_and_never_twice_within_hours() -> None:
+    overdue = ChoiceOverdue(recipients=(ANA, BEN), due=NOW + timedelta(days=1))
+    found = NobodyFound(recipients=(ANA,), next_try=NOW, urgency=Urgency.SOON)
+    story = Story().then(overdue, found)
+    assert [(intent.person, intent.expires_at) for intent in story.of("count")] == [
+        (ANA, NOW + timedelta(days=1)),
+        (BEN, NOW + timedelta(days=1)),
+    ]
 
 
 def test_what_came_of_a_reply_is_kept_as_first_heard() -> None:
