@@ -56,6 +56,13 @@ async def test_every_door_of_the_route_tables_has_a_probe(tmp_path: Path) -> Non
 
 async def test_what_is_foreign_is_answered_as_what_is_unknown_and_changes_nothing(town: Town) -> None:
     world = await two_agencies(town)
+    await nothing_of_the_other_agency_is_felt(world)
+    await what_a_stranger_holds_shows_nothing_and_counts_only_the_try(world)
+
+
+async def nothing_of_the_other_agency_is_felt(world: World) -> None:
+    """Every door of both services, with every probe."""
+    town = world.town
     before = await their_rows(world)
     assert len(before) > 10
     found = [
@@ -69,8 +76,9 @@ async def test_what_is_foreign_is_answered_as_what_is_unknown_and_changes_nothin
     assert await their_rows(world) == before
 
 
-async def test_a_link_that_a_stranger_holds_shows_nothing_and_counts_only_the_try(town: Town) -> None:
-    world = await two_agencies(town)
+async def what_a_stranger_holds_shows_nothing_and_counts_only_the_try(world: World) -> None:
+    """A link with its own form and another's PIN; in the same two agencies, which take long to set up."""
+    town = world.town
     before = await their_rows(world)
     async for one in held(world):
         answer = await answered(town.region, one.call)
