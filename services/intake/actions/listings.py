@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from uuid import UUID
 
+from services.intake.actions.agencies import present
 from services.intake.domain.listing import Listing, fitting, sorted_listings
 from services.intake.domain.listing_upload import listings_from
 from services.intake.store import agencies as agency_store
@@ -45,13 +46,13 @@ async def put_resources(
 
     Raises `Refused`: 404, 422 `resources-invalid` with every problem.
     """
+    agency, now = await present(db, agency_id)
+    listed = listings_from(document, agency_id, jurisdiction=agency.jurisdiction, today=now.date())
     async with db.transaction([agency_id]) as tx:
-        agency = await agency_store.lock_agency(tx, agency_id)
-        if agency is None:
+        locked = await agency_store.lock_agency(tx, agency_id)
+        if locked is None:
             raise Refused("not-found", 404)
-        matches(agency.resources_revision)
-        today = (await tx.now()).date()
-        listed = listings_from(document, agency_id, jurisdiction=agency.jurisdiction, today=today)
+        matches(locked.resources_revision)
         await store.replace(tx, agency_id, listed)
         revision = await store.count_on(tx, agency_id)
         await audit.record(tx, [audit.Entry(agency_id, "resources.replaced", actor=actor)])
