@@ -12,56 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.referral import domain
-from services.referral.domain import (
-    Acknowledged,
-    Ended,
-    Heard,
-    HeardOf,
-    Paging,
-    Silent,
-    State,
-    Step,
-    TimeIsUp,
-    Unneeded,
-    standing,
-)
-from shared.events.intake import Ask, CaseClosed, CaseClosing, CaseWithdrawn, CrisisRaised
+from services.referral.domain import ladder as rules
+from services.referral.domain.effects import Standing, Step, TimeIsUp
+from services.referral.domain.ladder import Acknowledged, Ended, Paging, Silent, State
+from services.referral.domain.world import World
+from shared.events.intake import CaseClosing, CrisisRaised
 from shared.events.notify import PageReplied, PageSettled, PageVerb
-from shared.events.policy import Capabilities, Policy
-from shared.events.referral import CrisisReplySettled, LadderEnded, RungPaged
-from shared.types import Help, PersonId, Relation, Structure, Urgency
+from shared.events.referral import LadderAcknowledged, LadderEnded, RungPaged
+from shared.types import PersonId
+from tests.unit.referral.given import ANA, BEN, CEM, NOW, TC, ask, crisis, kinds, one, outcomes, world
 
-NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
-ANA, BEN, CEM = (PersonId(UUID(int=number)) for number in (1, 2, 3))
-CAPABILITIES = Capabilities(consult=False, accept_referral=False, direct_employee=False, direct_family=False)
-POLICY = Policy(
-    structure=Structure.TEAM_COORDINATOR,
-    capabilities=CAPABILITIES,
-    offers_out=3,
-    answer_within_s=180,
-    contact_within_s=600,
-    choose_within_s=0,
-    rung_within_s=300,
-    grace_s=0,
-    open_cases_per_peer=4,
-    crisis_cases_per_peer=1,
-    crisis_cooldown_s=0,
-)
-
-
-def crisis(*rungs: tuple[PersonId, ...]) -> CrisisRaised:
-    ask = Ask(
-        relation=Relation.OFFICER,
-        urgency=Urgency.EMERGENCY,
-        help=(Help.TALK,),
-        choose="anyone",
-        release="on_accept",
-        manner="call",
-        language="en",
-        policy=POLICY,
-    )
-    return CrisisRaised(ask=ask, jurisdiction="US-UT", rungs=rungs)
+Heard = CrisisRaised | CaseClosing | PageSettled | PageReplied | TimeIsUp
 
 
 def hear(state: State, *heard: Heard, at: datetime = NOW) -> Step:
