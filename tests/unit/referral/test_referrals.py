@@ -1,4 +1,4 @@
-"""Referrals: consent first, one clinician after the other, a hand-off that both sides confirm. "Sent" is never "done"."""
+"""Referrals: consent first, one clinician after the other, a hand-off that both sides confirm; "sent" is not "done"."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from tests.unit.referral.given import (
     CARL_,
     CLEO,
     CLEO_,
-    CORA,
     COLE,
+    CORA,
     CORA_,
     DORA,
     HOUR,
@@ -240,7 +240,9 @@ def test_a_hold_ends_with_the_next_one_when_the_clinician_is_not_there_any_more(
     assert one(again, ReferralRequested).clinician == CARL
 
 
-@pytest.mark.parametrize(("held", "again"), [("accepted", "referral_accepted"), ("in_progress", "referral_in_progress")])
+@pytest.mark.parametrize(
+    ("held", "again"), [("accepted", "referral_accepted"), ("in_progress", "referral_in_progress")]
+)
 def test_what_is_resumed_stands_where_it_was_held(held: str, again: str) -> None:
     step, referral = accepted() if held == "accepted" else in_progress()
     after = hear(step.state, answer(referral, CLEO, "hold"), answer(referral, CLEO, "resume"))
