@@ -1,85 +1,190 @@
-"""What referral does: emergencies taken to people, through the one core that takes any size."""
+"""What referral does: everything comes through one core, whether it was heard on the bus or its time has come."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, cast
 from uuid import UUID
 
-from services.referral import domain, store
-from services.referral.domain import HeardOf, State, TimeIsUp, Unneeded
+from services.referral.domain import case as cases
+from services.referral.domain.case import Case
+from services.referral.domain.consults import Consult
+from services.referral.domain.effects import Of, TimeIsUp
+from services.referral.domain.heard import Heard, heard
+from services.referral.domain.world import ClinicianGone, World
+from services.referral.store import directory, ladders, pathways
+from services.referral.store.directory import OnDuty, Verified
 from shared import casework, clock
-from shared.anchors import Anchor
+from shared.anchors import PLACEHOLDER, Anchor
 from shared.casework import Decided, Input, Standing, Wake
 from shared.db import Transaction
-from shared.events.intake import CaseClosed, CaseWithdrawn
+from shared.events.intake import (
+    AgencySet,
+    CaseClosed,
+    CaseClosing,
+    CaseWithdrawn,
+    ConsentWithdrawn,
+    CrisisRaised,
+    PersonSet,
+    RequestSubmitted,
+)
+from shared.events.matching import AssignmentEnded, PeerAssigned
+from shared.events.notify import DangerReported, PageReplied, PageSettled
 from shared.timers import Fired
-from shared.types import AgencyId, CaseId, Lane
+from shared.types import REGION, AgencyId, CaseId, Lane, PersonId
 
-TIMERS: Mapping[str, Literal["rung", "contact"]] = {"rung": "rung", "contact": "contact"}
-"""What a timer's kind stands for; all of them run on the crisis lane."""
+ALARMS: Mapping[str, Of] = {
+    "rung": "rung",
+    "contact": "contact",
+    "consult": "consult",
+    "referral": "referral",
+    "waiting": "waiting",
+}
+"""What a timer's kind stands for."""
+OF_A_CRISIS: Collection[Of] = frozenset({"rung", "contact"})
+_NEEDS_NOBODY = (
+    RequestSubmitted,
+    CrisisRaised,
+    CaseClosing,
+    CaseWithdrawn,
+    CaseClosed,
+    ConsentWithdrawn,
+    PeerAssigned,
+    AssignmentEnded,
+    DangerReported,
+    PageSettled,
+    PageReplied,
+)
+"""Where one of these lets nobody be chosen, unless an act has waited for it."""
 
 
-class LadderBook:
-    """How referral keeps its cases: each has one ladder, or none."""
+def _needs_people(what: object) -> bool:
+    if isinstance(what, TimeIsUp):
+        return what.of not in OF_A_CRISIS
+    return not isinstance(what, _NEEDS_NOBODY)
 
-    def __init__(self, now: datetime, new_id: Callable[[], UUID], agencies: Mapping[CaseId, AgencyId]) -> None:
-        """`now` is the region's time of the transaction; `agencies` says whose each case of the batch is."""
-        self._now, self._new_id, self._agencies = now, new_id, agencies
 
-    async def load(self, tx: Transaction, cases: Mapping[CaseId, Anchor]) -> dict[CaseId, State]:
-        """Ladders as they stand; a case that had none when it ended stays without one."""
-        live = await store.load(tx, cases)
-        unneeded = domain.standing(Unneeded()).name
-        return {
-            case: live.get(case) or (Unneeded() if anchor.state == unneeded else HeardOf())
-            for case, anchor in cases.items()
+class PathwayBook:
+    """How referral keeps its cases. Made for one transaction: its worlds are what `load` has read."""
+
+    def __init__(self, now: datetime, new_id: Callable[[], UUID], inputs: Sequence[Input]) -> None:
+        """`now` is the region's time of the transaction; `inputs` are all that will be decided."""
+        self._blank = World(now, new_id)
+        self._agencies = {one.case_id: one.agency_id for one in inputs}
+        self._looking = {one.agency_id for one in inputs if _needs_people(one.what)}
+        self._worlds: dict[AgencyId, World] = {}
+
+    async def load(self, tx: Transaction, cases: Mapping[CaseId, Anchor]) -> dict[CaseId, Case]:
+        """The cases as they stand, and the people who may be asked in them."""
+        known = [case for case, anchor in cases.items() if anchor.state != PLACEHOLDER]
+        found = await pathways.load(tx, known)
+        live = await ladders.load(tx, known) if known else {}
+        states = {case: found.get(case) or Case() for case in cases}
+        states |= {case: replace(states[case], ladder=ladder) for case, ladder in live.items()}
+        # What has waited may be let go by anything that is heard.
+        waits = {anchor.agency_id for case, anchor in cases.items() if states[case].waiting}
+        await self._look(tx, self._looking | waits)
+        return states
+
+    async def _look(self, tx: Transaction, agencies: Collection[AgencyId]) -> None:
+        if not agencies:
+            return
+        people = await directory.people(tx, agencies)
+        present = await directory.capabilities(tx, agencies)
+        duty = await directory.duty(tx)
+        self._worlds = {
+            agency: replace(self._blank, people=people.get(agency, ()), duty=duty, present=present.get(agency))
+            for agency in agencies
         }
 
-    def decide(self, state: State, what: Input) -> Decided[State]:
+    def decide(self, state: Case, what: Input) -> Decided[Case]:
         """As `domain.heard`; withdrawal leaves a tombstone, closing purges as well."""
-        heard = cast("domain.Heard", what.what)
-        step = domain.heard(state, heard, now=self._now, new_id=self._new_id)
-        wakes = tuple(Wake(one.of, one.ladder_id, one.turn, one.at, Lane.CRISIS) for one in step.alarms)
-        ending: Literal["withdrawn", "closed"] | None = None
-        if isinstance(heard, CaseClosed):
-            ending = "closed"
-        elif isinstance(heard, CaseWithdrawn):
-            ending = "withdrawn"
-        return Decided(step.state, step.facts, wakes, step.acts, ending)
+        said = cast("Heard", what.what)
+        step = heard(state, said, self._worlds.get(what.agency_id, self._blank))
+        wakes = tuple(
+            Wake(one.of, one.subject, one.version, one.at, Lane.CRISIS if one.of in OF_A_CRISIS else Lane.ORDINARY)
+            for one in step.alarms
+        )
+        return Decided(step.state, step.facts, wakes, step.acts, _ending(said))
 
-    def standing(self, state: State) -> Standing:
+    def standing(self, state: Case) -> Standing:
         """As `domain.standing`."""
-        stands = domain.standing(state)
+        stands = cases.standing(state)
         return Standing(stands.name, stands.owner, stands.due_at)
 
-    async def save(self, tx: Transaction, before: Mapping[CaseId, State], after: Mapping[CaseId, State]) -> None:
-        """One statement for the ladders, one for their pages."""
-        del before
-        await store.save(tx, self._agencies, after)
+    async def save(self, tx: Transaction, before: Mapping[CaseId, Case], after: Mapping[CaseId, Case]) -> None:
+        """One statement per table, whatever the number of cases; only what has changed."""
+        pairs = [(case, before[case], new) for case, new in after.items()]
+        await pathways.save(tx, self._agencies, {case: new for case, old, new in pairs if _itself(old) != _itself(new)})
+        await ladders.save(
+            tx, self._agencies, {case: new.ladder for case, old, new in pairs if new.ladder not in (None, old.ladder)}
+        )
+        await pathways.save_consults(tx, self._agencies, [one for pair in pairs for one in _moved(*pair)])
+        await pathways.save_referrals(
+            tx,
+            self._agencies,
+            {case: new.referral for case, old, new in pairs if new.referral not in (None, old.referral)},
+        )
 
     async def purge(self, tx: Transaction, cases: Collection[CaseId]) -> None:
         """Nothing of these cases stays."""
-        await store.purge(tx, cases)
+        await ladders.purge(tx, cases)
+        await pathways.purge(tx, cases)
+
+
+def _itself(case: Case) -> Case:
+    """What its own row holds."""
+    return replace(case, ladder=None, consults=(), referral=None)
+
+
+def _moved(case: CaseId, old: Case, new: Case) -> list[tuple[CaseId, Consult]]:
+    return [(case, one) for one in new.consults if one != old.consult(one.consult_id)]
+
+
+def _ending(said: Heard) -> Literal["withdrawn", "closed"] | None:
+    if isinstance(said, CaseClosed):
+        return "closed"
+    return "withdrawn" if isinstance(said, CaseWithdrawn) else None
 
 
 async def take(tx: Transaction, inputs: Sequence[Input]) -> None:
     """Bring what was heard of cases to its effect, in order per case."""
     if inputs:
-        agencies = {one.case_id: one.agency_id for one in inputs}
-        await casework.fold(tx, inputs, LadderBook(await tx.now(), clock.random_id, agencies))
+        await casework.fold(tx, inputs, PathwayBook(await tx.now(), clock.random_id, inputs))
+
+
+@dataclass(frozen=True)
+class News:
+    """What a batch tells of agencies and people, each once."""
+
+    agencies: Sequence[tuple[AgencyId, AgencySet]] = ()
+    persons: Sequence[tuple[PersonId, AgencyId, PersonSet]] = ()
+    duty: Sequence[OnDuty] = ()
+    verified: Sequence[Verified] = ()
+
+
+async def learn(tx: Transaction, news: News) -> list[Input]:
+    """Take over who people are and what agencies may. Returns the referrals that have lost their clinician."""
+    await directory.set_agencies(tx, news.agencies)
+    left = await directory.set_persons(tx, news.persons)
+    stopped = await directory.verify(tx, [one for one in news.verified if one.agency_id != REGION])
+    await directory.set_duty(tx, news.duty)
+    await directory.verify_duty(tx, [one for one in news.verified if one.agency_id == REGION])
+    held = await pathways.held_by(tx, left | stopped)
+    return [Input(agency, case, ClinicianGone(clinician, left=clinician in left)) for case, agency, clinician in held]
 
 
 async def fire(tx: Transaction, fired: Sequence[Fired]) -> None:
-    """Timers of the crisis lane: a rung that was to answer, a contact that was to be made."""
+    """Timers: rungs and contacts on the crisis lane; consults, referrals and acts that wait on the ordinary one."""
     await take(
         tx,
         [
             Input(
                 timer.agency_id,
                 CaseId(timer.key),
-                TimeIsUp(timer.subject_id, timer.version, TIMERS[timer.kind]),
+                TimeIsUp(ALARMS[timer.kind], timer.subject_id, timer.version),
                 timer.timer_id,
             )
             for timer in fired

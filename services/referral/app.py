@@ -7,8 +7,8 @@ from fastapi import FastAPI
 from services.referral import actions, subscribers
 from services.referral.settings import ReferralSettings
 from shared import timers
-from shared.events import IntakeFact, NotifyFact
-from shared.events.envelope import INTAKE, INTAKE_CRISIS, NOTIFY_CRISIS
+from shared.events import IntakeFact, MatchingFact, NotifyFact
+from shared.events.envelope import DIRECTORY, INTAKE, INTAKE_CRISIS, MATCHING, NOTIFY, NOTIFY_CRISIS
 from shared.http import foundation, health
 from shared.process import Process, launch, opened
 from shared.types import Lane
@@ -25,14 +25,21 @@ def health_app(process: Process) -> FastAPI:
 async def main() -> None:
     """Run until SIGTERM or SIGINT."""
     async with opened("referral", ReferralSettings()) as process:
-        process.consume("ordinary", [INTAKE.name], subscribers.ordinary, schema=IntakeFact)
+        process.consume(
+            "ordinary",
+            [INTAKE.name, MATCHING.name, NOTIFY.name],
+            subscribers.ordinary,
+            schema=IntakeFact | MatchingFact | NotifyFact,
+        )
         process.consume(
             "crisis",
             [INTAKE_CRISIS.name, NOTIFY_CRISIS.name],
             subscribers.crisis,
             schema=IntakeFact | NotifyFact,
         )
-        process.on_timers(Lane.CRISIS, timers.in_one_transaction(process.db_of(Lane.CRISIS), actions.fire))
+        process.consume("directory", [DIRECTORY.name], subscribers.directory, schema=IntakeFact)
+        for lane in (Lane.CRISIS, Lane.ORDINARY):
+            process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), actions.fire))
         process.serve(health_app(process))
         await process.run()
 

@@ -21,6 +21,7 @@ WITHOUT_AGENCY = {
     "positions": "offsets of the bus",
     "region.clock": "one row: how far the region's clock is moved",
     "matching.duty": "regional duty coordinators belong to every agency; opaque ids only",
+    "referral.duty": "as matching.duty",
     "matching.peer_load": "what a peer carries over all agencies; opaque ids and counts only",
 }
 TO_PUBLIC = {("region", "agencies()"), ("region", "now()")}

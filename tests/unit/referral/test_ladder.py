@@ -1,329 +1,267 @@
-"""The crisis ladder as a pure fold: who is paged, whose answer counts, what stays with the operator."""
+"""The crisis ladder: who is paged, whose answer counts, how it climbs, what stays with the operator."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Literal
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from services.referral import domain
-from services.referral.domain import (
-    Acknowledged,
-    Ended,
-    Heard,
-    HeardOf,
-    Paging,
-    Silent,
-    State,
-    Step,
-    TimeIsUp,
-    Unneeded,
-    standing,
-)
-from shared.events.intake import Ask, CaseClosed, CaseClosing, CaseWithdrawn, CrisisRaised
+from services.referral.domain.case import Case, standing
+from services.referral.domain.effects import Standing, Step, TimeIsUp
+from services.referral.domain.ladder import Acknowledged, Ladder, Page, Paging, Silent
+from shared.events.intake import CaseClosing, CaseWithdrawn
 from shared.events.notify import PageReplied, PageSettled, PageVerb
-from shared.events.policy import Capabilities, Policy
-from shared.events.referral import CrisisReplySettled, LadderEnded, RungPaged
-from shared.types import Help, PersonId, Relation, Structure, Urgency
+from shared.events.referral import LadderAcknowledged, LadderEnded, RungPaged
+from shared.types import PersonId
+from tests.unit.referral.given import ANA, BEN, CEM, DORA, NOW, TC, ask, crisis, hear, kinds, one, outcomes, ring, told
 
-NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
-ANA, BEN, CEM = (PersonId(UUID(int=number)) for number in (1, 2, 3))
-CAPABILITIES = Capabilities(consult=False, accept_referral=False, direct_employee=False, direct_family=False)
-POLICY = Policy(
-    structure=Structure.TEAM_COORDINATOR,
-    capabilities=CAPABILITIES,
-    offers_out=3,
-    answer_within_s=180,
-    contact_within_s=600,
-    choose_within_s=0,
-    rung_within_s=300,
-    grace_s=0,
-    open_cases_per_peer=4,
-    crisis_cases_per_peer=1,
-    crisis_cooldown_s=0,
-)
+RUNG = timedelta(seconds=300)
+Outcome = Literal["accepted", "failed", "unknown", "expired"]
 
 
-def crisis(*rungs: tuple[PersonId, ...]) -> CrisisRaised:
-    ask = Ask(
-        relation=Relation.OFFICER,
-        urgency=Urgency.EMERGENCY,
-        help=(Help.TALK,),
-        choose="anyone",
-        release="on_accept",
-        manner="call",
-        language="en",
-        policy=POLICY,
-    )
-    return CrisisRaised(ask=ask, jurisdiction="US-UT", rungs=rungs)
+def raised(*rungs: tuple[PersonId, ...]) -> Step[Case]:
+    return hear(Case(), crisis(*(rungs or ((ANA, BEN),))))
 
 
-def hear(state: State, *heard: Heard, at: datetime = NOW) -> Step:
-    """All of these in order; the step has the last state and every fact on the way."""
-    step = Step(state)
-    for what in heard:
-        after = domain.heard(step.state, what, now=at, new_id=uuid4)
-        step = replace(after, facts=(*step.facts, *after.facts), acts=(*step.acts, *after.acts))
-    return step
+def ladder(case: Case) -> Ladder:
+    assert case.ladder
+    return case.ladder.ladder
 
 
-def paging(*rungs: tuple[PersonId, ...]) -> Paging:
-    state = hear(HeardOf(), crisis(*(rungs or ((ANA, BEN),)))).state
-    assert isinstance(state, Paging)
-    return state
+def page(case: Case, person: PersonId) -> Page:
+    """The last page of a person."""
+    return [page for page in ladder(case).pages if page.person == person][-1]
 
 
-def answered(state: Paging, person: PersonId, verb: PageVerb) -> PageReplied:
-    page = next(page for page in state.ladder.pages if page.person == person)
-    ladder = state.ladder.ladder_id
-    return PageReplied(reply=uuid4(), page=page.page_id, ladder=ladder, person=person, verb=verb, received_at=NOW)
+def said(case: Case, person: PersonId, verb: PageVerb) -> PageReplied:
+    of = page(case, person).page_id
+    return PageReplied(reply=uuid4(), page=of, ladder=ladder(case).ladder_id, person=person, verb=verb, received_at=NOW)
 
 
-def settled(
-    state: Paging, person: PersonId, outcome: Literal["accepted", "failed", "unknown", "expired"]
-) -> PageSettled:
-    page = next(page for page in state.ladder.pages if page.person == person)
-    return PageSettled(page=page.page_id, ladder=state.ladder.ladder_id, person=person, outcome=outcome)
+def settled(case: Case, person: PersonId, outcome: Outcome) -> PageSettled:
+    of = page(case, person).page_id
+    return PageSettled(page=of, ladder=ladder(case).ladder_id, person=person, outcome=outcome)
 
 
-def rung_up(state: Paging) -> TimeIsUp:
-    return TimeIsUp(state.ladder.ladder_id, state.ladder.turn, "rung")
-
-
-def kinds(step: Step) -> list[str]:
-    return [fact.type.split(".")[1] for fact in step.facts]
-
-
-def outcomes(step: Step) -> list[str]:
-    return [fact.outcome for fact in step.facts if isinstance(fact, CrisisReplySettled)]
+def paged(step: Step[Case]) -> list[tuple[int, tuple[PersonId, ...]]]:
+    """Rung and persons of every paging."""
+    return [(fact.rung, tuple(person for _, person in fact.pages)) for fact in told(step.facts, RungPaged)]
 
 
 def test_an_emergency_pages_everybody_on_the_first_rung_at_once_each_with_a_page_of_his_own() -> None:
-    step = hear(HeardOf(), crisis((ANA, BEN), (CEM,)))
+    step = raised((ANA, BEN), (CEM,))
     assert kinds(step) == ["ladder_started", "rung_paged"]
-    paged = step.facts[1]
-    assert isinstance(paged, RungPaged)
-    assert [person for _, person in paged.pages] == [ANA, BEN]
-    assert len({page for page, _ in paged.pages}) == 2
-    assert paged.expires == NOW + timedelta(seconds=300)
+    assert paged(step) == [(0, (ANA, BEN))]
+    assert len({page for page, _ in one(step, RungPaged).pages}) == 2
 
 
-def test_somebody_named_twice_is_paged_once() -> None:
-    assert len(paging((ANA, ANA, BEN)).ladder.pages) == 2
+def test_somebody_named_twice_is_paged_once_and_one_who_is_barred_never() -> None:
+    assert paged(raised((ANA, ANA, BEN))) == [(0, (ANA, BEN))]
+    forged = hear(Case(), crisis((ANA,), (BEN, ANA), asked=ask(TC, bars=(ANA,))))
+    assert paged(forged) == [(0, (BEN,))]
 
 
 def test_while_it_pages_the_ladder_is_due_when_the_rung_is_and_a_timer_says_so() -> None:
-    step = hear(HeardOf(), crisis((ANA,)))
-    assert standing(step.state) == domain.Standing("paging", "referral", NOW + timedelta(seconds=300))
+    step = raised((ANA,))
+    assert standing(step.state) == Standing("paging", "referral", NOW + RUNG)
     (alarm,) = step.alarms
-    assert (alarm.of, alarm.turn, alarm.at) == ("rung", 1, NOW + timedelta(seconds=300))
+    assert (alarm.of, alarm.version, alarm.at) == ("rung", 1, NOW + RUNG)
 
 
 @pytest.mark.parametrize("rungs", [(), ((),)])
 def test_a_ladder_without_anybody_to_page_is_over_at_once_and_stays_the_operators(
     rungs: tuple[tuple[PersonId, ...], ...],
 ) -> None:
-    step = hear(HeardOf(), crisis(*rungs))
+    step = hear(Case(), crisis(*rungs))
     assert kinds(step) == ["ladder_started", "ladder_ended"]
-    assert standing(step.state) == domain.Standing("nobody", "operator", NOW)
+    assert standing(step.state) == Standing("nobody", "operator", NOW)
+    assert standing(hear(step.state, CaseClosing()).state) == Standing("ended")
 
 
-def test_the_same_emergency_twice_pages_nobody_twice() -> None:
-    state = paging()
-    assert hear(state, crisis((ANA, BEN))) == Step(state)
+def test_a_second_emergency_while_one_is_open_begins_no_second_ladder() -> None:
+    step = raised()
+    assert hear(step.state, crisis((CEM,))).facts == ()
 
 
 def test_an_emergency_raised_again_after_the_first_was_over_begins_a_new_ladder() -> None:
-    first = paging()
-    over = hear(first, answered(first, ANA, "contact_confirmed")).state
+    first = raised().state
+    over = hear(first, said(first, ANA, "contact_confirmed")).state
     again = hear(over, crisis((CEM,)))
-    assert isinstance(again.state, Paging)
-    assert again.state.ladder.ladder_id != first.ladder.ladder_id
     assert kinds(again) == ["ladder_started", "rung_paged"]
+    assert ladder(again.state).ladder_id != ladder(first).ladder_id
 
 
-def test_the_first_who_acknowledges_has_it_and_the_others_hear_that_it_is_covered() -> None:
-    state = paging()
-    step = hear(state, answered(state, BEN, "acknowledge"), answered(state, ANA, "acknowledge"))
-    assert kinds(step) == ["ladder_acknowledged", "reply_settled", "reply_settled"]
-    assert outcomes(step) == ["acknowledged", "covered"]
-    assert isinstance(step.state, Acknowledged)
-    assert step.state.by == BEN
+def test_a_silent_rung_is_followed_by_the_next_one() -> None:
+    step = raised((ANA,), (BEN, CEM))
+    up = ring(step)
+    assert paged(up) == [(1, (BEN, CEM))]
+    assert standing(up.state) == Standing("paging", "referral", NOW + 2 * RUNG)
+    assert up.acts == ("rung silent", "rung paged")
 
 
-def test_acknowledging_twice_is_acknowledged_twice_and_takes_effect_once() -> None:
-    state = paging()
-    step = hear(state, answered(state, BEN, "acknowledge"), answered(state, BEN, "acknowledge"))
-    assert kinds(step).count("ladder_acknowledged") == 1
-    assert outcomes(step) == ["acknowledged", "acknowledged"]
+def test_the_last_rung_is_paged_again_and_again_and_all_that_while_it_is_the_operators() -> None:
+    up = ring(raised((ANA,), (BEN, CEM)))
+    cannot = hear(up.state, said(up.state, CEM, "cannot"), at=up.alarms[-1].at - RUNG)
+    last = ring(Step(cannot.state, alarms=up.alarms))
+    assert paged(last) == [(1, (BEN,))]
+    again = ring(last)
+    assert paged(again) == [(1, (BEN,))]
+    stands = standing(again.state)
+    assert (stands.name, stands.owner, stands.due_at) == ("silent", "operator", NOW + 2 * RUNG)
 
 
-def test_whoever_acknowledged_is_to_make_contact_in_time_and_then_it_is_the_operators() -> None:
-    state = paging()
-    step = hear(state, answered(state, ANA, "acknowledge"))
-    due = NOW + timedelta(seconds=600)
-    assert standing(step.state) == domain.Standing("acknowledged", "who acknowledged", due)
-    (alarm,) = step.alarms
-    late = hear(step.state, TimeIsUp(alarm.ladder_id, alarm.turn, alarm.of), at=due).state
-    assert standing(late) == domain.Standing("acknowledged", "operator", due)
-
-
-def test_a_confirmed_contact_ends_the_ladder_and_counts_as_acknowledgement_too() -> None:
-    state = paging()
-    step = hear(state, answered(state, ANA, "contact_confirmed"))
-    assert kinds(step) == ["ladder_acknowledged", "human_contact_confirmed", "ladder_ended", "reply_settled"]
-    assert outcomes(step) == ["noted"]
-    assert standing(step.state).owner is None
-    assert outcomes(hear(step.state, answered(state, BEN, "acknowledge"))) == ["covered"]
-
-
-def test_a_contact_confirmed_after_acknowledgement_acknowledges_no_second_time() -> None:
-    state = paging()
-    taken = hear(state, answered(state, ANA, "acknowledge")).state
-    step = hear(taken, answered(state, BEN, "contact_confirmed"))
-    assert kinds(step) == ["human_contact_confirmed", "ladder_ended", "reply_settled"]
-
-
-def test_one_who_cannot_is_noted_and_the_others_are_still_waited_for() -> None:
-    state = paging()
-    step = hear(state, answered(state, ANA, "cannot"))
-    assert outcomes(step) == ["noted"]
-    assert isinstance(step.state, Paging)
-    assert outcomes(hear(step.state, answered(state, BEN, "acknowledge"))) == ["acknowledged"]
-
-
-def test_when_everybody_cannot_the_rung_is_silent_at_once() -> None:
-    state = paging()
-    step = hear(state, answered(state, ANA, "cannot"), answered(state, BEN, "cannot"))
-    assert standing(step.state) == domain.Standing("silent", "operator", NOW)
-
-
-def test_one_who_cannot_after_all_has_the_others_paged_again() -> None:
-    state = paging()
-    step = hear(state, answered(state, ANA, "acknowledge"), answered(state, ANA, "cannot"))
-    assert kinds(step) == ["ladder_acknowledged", "reply_settled", "rung_paged", "reply_settled"]
-    paged = step.facts[2]
-    assert isinstance(paged, RungPaged)
-    assert [person for _, person in paged.pages] == [BEN]
-    assert paged.rung == 0
-
-
-def test_one_who_cannot_after_all_and_was_alone_leaves_a_silent_rung() -> None:
-    state = paging((ANA,))
-    step = hear(state, answered(state, ANA, "acknowledge"), answered(state, ANA, "cannot"))
-    assert isinstance(step.state, Silent)
-
-
-def test_a_page_that_was_sent_is_recorded_and_changes_nothing_else() -> None:
-    state = paging()
-    step = hear(state, settled(state, ANA, "accepted"))
-    assert step.facts == ()
-    assert isinstance(step.state, Paging)
-    assert [page.outcome for page in step.state.ladder.pages] == ["accepted", None]
+def test_when_nobody_of_the_last_rung_can_it_is_the_operators_at_once_and_nobody_is_paged_again() -> None:
+    step = raised()
+    silent = hear(step.state, said(step.state, ANA, "cannot"), said(step.state, BEN, "cannot"))
+    assert standing(silent.state) == Standing("silent", "operator", NOW)
+    assert ring(Step(silent.state, alarms=step.alarms)).facts == ()
 
 
 @pytest.mark.parametrize("outcome", ["failed", "expired"])
-def test_a_rung_none_of_whose_pages_could_be_sent_is_silent_at_once(outcome: Literal["failed", "expired"]) -> None:
-    state = paging()
-    step = hear(state, settled(state, ANA, outcome), answered(state, BEN, "cannot"))
-    assert standing(step.state) == domain.Standing("silent", "operator", NOW)
+def test_a_rung_on_which_nobody_can_be_reached_or_can_is_left_at_once(outcome: Outcome) -> None:
+    step = raised((ANA, BEN), (CEM,))
+    half = hear(step.state, settled(step.state, ANA, outcome))
+    assert half.facts == ()
+    up = hear(half.state, said(half.state, BEN, "cannot"))
+    assert paged(up) == [(1, (CEM,))]
+    assert outcomes(up) == ["noted"]
 
 
-def test_a_page_that_may_have_arrived_is_waited_for() -> None:
-    state = paging((ANA,))
-    assert isinstance(hear(state, settled(state, ANA, "unknown")).state, Paging)
+def test_pages_of_the_last_rung_that_were_not_sent_are_tried_again_when_its_time_is_up() -> None:
+    step = raised((ANA,))
+    silent = hear(step.state, settled(step.state, ANA, "failed"))
+    assert isinstance(silent.state.ladder, Silent)
+    assert paged(ring(Step(silent.state, alarms=step.alarms))) == [(0, (ANA,))]
 
 
-def test_a_silent_rung_is_the_operators_and_already_due() -> None:
-    state = paging()
-    later = NOW + timedelta(seconds=300)
-    silent = hear(state, rung_up(state), at=later).state
-    assert standing(silent) == domain.Standing("silent", "operator", later)
+def test_one_who_cannot_is_not_paged_on_a_further_rung_either() -> None:
+    step = raised((ANA, BEN), (ANA,), (ANA, CEM))
+    up = hear(step.state, said(step.state, ANA, "cannot"), said(step.state, BEN, "cannot"))
+    assert paged(up) == [(2, (CEM,))]
 
 
-def test_a_late_acknowledgement_still_counts() -> None:
-    state = paging()
-    step = hear(state, rung_up(state), answered(state, ANA, "acknowledge"))
+def test_a_page_that_was_sent_or_may_have_arrived_is_waited_for() -> None:
+    step = raised()
+    after = hear(step.state, settled(step.state, ANA, "accepted"), settled(step.state, BEN, "unknown"))
+    assert after.facts == ()
+    assert isinstance(after.state.ladder, Paging)
+    assert [page.outcome for page in ladder(after.state).pages] == ["accepted", "unknown"]
+
+
+def test_the_first_who_acknowledges_has_it_and_the_others_hear_that_it_is_covered() -> None:
+    case = raised().state
+    step = hear(case, said(case, BEN, "acknowledge"), said(case, ANA, "acknowledge"), said(case, BEN, "acknowledge"))
+    assert kinds(step) == ["ladder_acknowledged", *["reply_settled"] * 3]
+    assert outcomes(step) == ["acknowledged", "covered", "acknowledged"]
+    assert one(step, LadderAcknowledged).person == BEN
+
+
+def test_an_answer_to_an_earlier_rung_still_counts() -> None:
+    up = ring(raised((ANA,), (BEN,)))
+    step = hear(up.state, said(up.state, ANA, "acknowledge"))
     assert outcomes(step) == ["acknowledged"]
-    assert isinstance(step.state, Acknowledged)
+    assert ring(Step(step.state, alarms=up.alarms)).facts == ()
+
+
+def test_whoever_acknowledged_and_makes_no_contact_is_late_and_the_ladder_climbs_on() -> None:
+    first = raised((ANA,), (BEN,))
+    taken = hear(first.state, said(first.state, ANA, "acknowledge"))
+    due = NOW + timedelta(seconds=600)
+    assert standing(taken.state) == Standing("acknowledged", "who acknowledged", due)
+    late = ring(taken)
+    assert paged(late) == [(1, (BEN,))]
+    assert standing(late.state) == Standing("acknowledged", "operator", due)
+    assert "human_contact_confirmed" in kinds(hear(late.state, said(late.state, ANA, "contact_confirmed")))
+
+
+def test_after_a_late_one_the_next_who_acknowledges_counts_as_well() -> None:
+    first = raised((ANA,), (BEN,))
+    late = ring(hear(first.state, said(first.state, ANA, "acknowledge")))
+    assert outcomes(hear(late.state, said(late.state, ANA, "acknowledge"))) == ["acknowledged"]
+    second = hear(late.state, said(late.state, BEN, "acknowledge"))
+    assert one(second, LadderAcknowledged).person == BEN
+    assert isinstance(second.state.ladder, Acknowledged)
+    assert outcomes(hear(second.state, said(second.state, ANA, "contact_confirmed"))) == ["noted"]
+
+
+def test_a_late_ladder_goes_on_climbing_and_pages_the_last_rung_again() -> None:
+    first = raised((ANA,), (BEN,), (CEM,))
+    late = ring(hear(first.state, said(first.state, ANA, "acknowledge")))
+    third = ring(late)
+    assert paged(third) == [(2, (CEM,))]
+    assert paged(ring(third)) == [(2, (CEM,))]
+
+
+def test_a_confirmed_contact_ends_the_ladder_and_counts_as_acknowledgement_too() -> None:
+    case = raised().state
+    step = hear(case, said(case, ANA, "contact_confirmed"))
+    assert kinds(step) == ["ladder_acknowledged", "human_contact_confirmed", "ladder_ended", "reply_settled"]
+    assert standing(step.state).owner is None
+    assert outcomes(hear(step.state, said(case, BEN, "acknowledge"))) == ["covered"]
+
+
+def test_a_contact_confirmed_after_acknowledgement_acknowledges_no_second_time() -> None:
+    case = raised().state
+    step = hear(case, said(case, ANA, "acknowledge"), said(case, BEN, "contact_confirmed"))
+    assert kinds(step)[2:] == ["human_contact_confirmed", "ladder_ended", "reply_settled"]
+
+
+def test_one_who_cannot_after_all_has_the_others_paged_again() -> None:
+    case = raised((ANA, BEN), (CEM,)).state
+    step = hear(case, said(case, ANA, "acknowledge"), said(case, ANA, "cannot"))
+    assert kinds(step) == ["ladder_acknowledged", "reply_settled", "rung_paged", "reply_settled"]
+    assert paged(step) == [(0, (BEN,))]
+
+
+def test_one_who_cannot_after_all_and_was_alone_is_followed_by_the_next_rung() -> None:
+    case = raised((ANA,), (CEM,)).state
+    taken = hear(case, said(case, ANA, "acknowledge"))
+    assert paged(hear(taken.state, said(taken.state, ANA, "cannot"))) == [(1, (CEM,))]
+    alone = raised((ANA,)).state
+    silent = hear(alone, said(alone, ANA, "acknowledge"), said(alone, ANA, "cannot"))
+    assert isinstance(silent.state.ladder, Silent)
 
 
 def test_a_timer_of_an_earlier_turn_or_another_ladder_has_no_effect() -> None:
-    state = paging()
-    again = hear(state, answered(state, ANA, "acknowledge"), answered(state, ANA, "cannot")).state
-    assert hear(again, rung_up(state)).state == again
-    assert hear(state, TimeIsUp(uuid4(), 1, "rung")).state == state
-    assert hear(state, TimeIsUp(state.ladder.ladder_id, 1, "contact")).state == state
+    case = raised((ANA, BEN), (CEM,)).state
+    again = hear(case, said(case, ANA, "acknowledge"), said(case, ANA, "cannot")).state
+    of = ladder(case).ladder_id
+    assert hear(again, TimeIsUp("rung", of, 1)).state is again
+    assert hear(case, TimeIsUp("rung", uuid4(), 1)).state is case
+    assert hear(case, TimeIsUp("contact", of, 1)).state is case
 
 
 @pytest.mark.parametrize("end", [CaseClosing(), CaseWithdrawn()])
 def test_when_the_request_ends_the_ladder_does_and_a_late_answer_hears_so(end: CaseClosing | CaseWithdrawn) -> None:
-    state = paging()
-    step = hear(state, end)
-    (over,) = step.facts
-    assert isinstance(over, LadderEnded)
-    assert over.how == "ended"
+    case = raised().state
+    step = hear(case, end)
+    assert one(step, LadderEnded).how == "ended"
     assert standing(step.state).owner is None
-    assert outcomes(hear(step.state, answered(state, ANA, "acknowledge"))) == ["ended"]
-
-
-def test_a_case_without_an_emergency_that_closes_leaves_nobody_waiting() -> None:
-    step = hear(HeardOf(), CaseClosing())
-    assert step == Step(Unneeded())
-    assert standing(step.state).owner is None
+    assert outcomes(hear(step.state, said(case, ANA, "acknowledge"))) == ["ended"]
 
 
 def test_a_crisis_heard_after_the_closing_of_its_case_is_taken_seriously() -> None:
-    assert isinstance(hear(HeardOf(), CaseClosing(), crisis((ANA,))).state, Paging)
+    assert paged(hear(Case(), CaseClosing(), crisis((ANA,)))) == [(0, (ANA,))]
 
 
-def test_a_ladder_with_nobody_to_page_is_settled_by_the_end_of_the_request() -> None:
-    step = hear(HeardOf(), crisis(), CaseClosing())
-    assert standing(step.state) == domain.Standing("ended")
+def test_a_reply_to_an_unknown_page_or_by_somebody_else_changes_nothing_and_is_on_record() -> None:
+    case = raised().state
+    good = said(case, ANA, "acknowledge")
+    forged = [good.model_copy(update=change) for change in ({"page": uuid4()}, {"person": BEN}, {"ladder": uuid4()})]
+    for step in (*(hear(case, bad) for bad in forged), hear(Case(), good)):
+        assert (kinds(step), outcomes(step)) == (["reply_settled"], ["ended"])
+        assert step.acts == ("page reply refused",)
 
 
-def test_a_reply_to_an_unknown_page_or_by_somebody_else_is_told_that_it_is_over() -> None:
-    state = paging()
-    stranger = answered(state, ANA, "acknowledge").model_copy(update={"page": uuid4()})
-    other = answered(state, ANA, "acknowledge").model_copy(update={"person": BEN})
-    for step in (hear(state, stranger), hear(state, other), hear(HeardOf(), stranger)):
-        assert outcomes(step) == ["ended"]
-        assert kinds(step) == ["reply_settled"]
-
-
-def _heard(state: State) -> Iterator[Heard]:
-    yield from (crisis((ANA, BEN)), crisis(), CaseClosing(), CaseWithdrawn(), CaseClosed())
-    if isinstance(state, HeardOf | Unneeded):
-        return
-    ladder = state.ladder
-    yield from (TimeIsUp(ladder.ladder_id, ladder.turn, "rung"), TimeIsUp(ladder.ladder_id, ladder.turn, "contact"))
-    verbs: tuple[PageVerb, ...] = ("acknowledge", "cannot", "contact_confirmed")
-    for page in ladder.pages:
-        of = {"page": page.page_id, "ladder": ladder.ladder_id, "person": page.person}
-        yield PageSettled.model_validate({**of, "outcome": "failed"})
-        for verb in verbs:
-            yield PageReplied.model_validate({**of, "reply": uuid4(), "verb": verb, "received_at": NOW})
-
-
-@given(choices=st.lists(st.integers(0, 1000), max_size=15))
-def test_whatever_is_heard_in_whatever_order_somebody_owns_it_or_it_is_over(choices: list[int]) -> None:
-    state: State = HeardOf()
-    for number, choice in enumerate(choices):
-        options = list(_heard(state))
-        heard = options[choice % len(options)]
-        before, step = state, hear(state, heard, at=NOW + timedelta(seconds=number))
-        state = step.state
-        stands = standing(state)
-        assert (stands.owner is None) == (stands.due_at is None)
-        assert len(outcomes(step)) == isinstance(heard, PageReplied)
-        if isinstance(state, Ended | HeardOf | Unneeded) or isinstance(before, HeardOf | Unneeded | Ended):
-            continue
-        # A ladder never goes down, and a new turn always has a new timer.
-        assert state.ladder.rung >= before.ladder.rung
-        assert state.ladder.turn >= before.ladder.turn
+def test_the_regional_duty_coordinator_is_paged_last_and_stays_paged() -> None:
+    step = raised((ANA,), (BEN,), (DORA,))
+    second = ring(step)
+    third = ring(second)
+    assert [paged(one) for one in (step, second, third, ring(third))] == [
+        [(0, (ANA,))],
+        [(1, (BEN,))],
+        [(2, (DORA,))],
+        [(2, (DORA,))],
+    ]

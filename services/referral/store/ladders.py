@@ -1,4 +1,4 @@
-"""Every SQL statement of referral."""
+"""The rows of ladders and their pages. The caller holds the locks of their cases' anchors."""
 
 from __future__ import annotations
 
@@ -8,15 +8,12 @@ from datetime import datetime
 from typing import Literal, assert_never
 from uuid import UUID
 
-from services.referral.domain import Acknowledged, Ended, HeardOf, Ladder, Page, Paging, Silent, State, Unneeded
+from services.referral.domain.ladder import Acknowledged, Ended, Ladder, Page, Paging, Silent, State
 from shared.db import Row, Transaction
 from shared.types import AgencyId, CaseId, PersonId
 
-Live = Paging | Silent | Acknowledged | Ended
-"""The states that have a ladder."""
-
 _LADDERS = """
-SELECT case_id, ladder_id, state, rungs, rung, turn, rung_within, contact_within, moment, acknowledged_by
+SELECT case_id, ladder_id, state, rungs, rung, turn, rung_within, contact_within, moment, acknowledged_by, takers
   FROM ladders WHERE case_id = ANY ($1::uuid[])
 """
 _PAGES = """
@@ -26,7 +23,7 @@ SELECT p.case_id, p.page_id, p.person_id, p.outcome, p.cannot FROM pages p
 """
 
 
-async def load(tx: Transaction, cases: Collection[CaseId]) -> dict[CaseId, Live]:
+async def load(tx: Transaction, cases: Collection[CaseId]) -> dict[CaseId, State]:
     """The ladders of these locked cases; a case without one is absent."""
     rows = await tx.connection.fetch(_LADDERS, list(cases))
     if not rows:
@@ -39,7 +36,7 @@ async def load(tx: Transaction, cases: Collection[CaseId]) -> dict[CaseId, Live]
     return {CaseId(row["case_id"]): _state(row, pages.get(CaseId(row["case_id"]), [])) for row in rows}
 
 
-def _state(row: Row, pages: Sequence[Page]) -> Live:
+def _state(row: Row, pages: Sequence[Page]) -> State:
     ladder = Ladder(
         ladder_id=row["ladder_id"],
         rungs=tuple(tuple(PersonId(UUID(person)) for person in rung) for rung in json.loads(row["rungs"])),
@@ -48,6 +45,7 @@ def _state(row: Row, pages: Sequence[Page]) -> Live:
         rung_within=row["rung_within"],
         contact_within=row["contact_within"],
         pages=tuple(pages),
+        takers=tuple(PersonId(one) for one in row["takers"]),
     )
     name: Name = row["state"]
     match name:
@@ -66,7 +64,7 @@ def _state(row: Row, pages: Sequence[Page]) -> Live:
 Name = Literal["paging", "silent", "acknowledged", "late", "contact", "ended", "nobody"]
 
 
-def _columns(state: Live) -> tuple[Name, datetime, PersonId | None]:
+def _columns(state: State) -> tuple[Name, datetime, PersonId | None]:
     match state:
         case Paging():
             return "paging", state.expires, None
@@ -82,14 +80,14 @@ def _columns(state: Live) -> tuple[Name, datetime, PersonId | None]:
 
 _SAVE = """
 INSERT INTO ladders(case_id, agency_id, ladder_id, state, rungs, rung, turn, rung_within, contact_within, moment,
-                    acknowledged_by)
-SELECT c, a, l, s, r::jsonb, n, t, w, o, m, b
+                    acknowledged_by, takers)
+SELECT c, a, l, s, r::jsonb, n, t, w, o, m, b, string_to_array(k, ' ')::uuid[]
   FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::int[], $7::int[], $8::interval[],
-              $9::interval[], $10::timestamptz[], $11::uuid[]) u(c, a, l, s, r, n, t, w, o, m, b)
+              $9::interval[], $10::timestamptz[], $11::uuid[], $12::text[]) u(c, a, l, s, r, n, t, w, o, m, b, k)
 ON CONFLICT (case_id, agency_id) DO UPDATE SET
        ladder_id = excluded.ladder_id, state = excluded.state, rungs = excluded.rungs, rung = excluded.rung,
        turn = excluded.turn, rung_within = excluded.rung_within, contact_within = excluded.contact_within,
-       moment = excluded.moment, acknowledged_by = excluded.acknowledged_by
+       moment = excluded.moment, acknowledged_by = excluded.acknowledged_by, takers = excluded.takers
 """
 _SAVE_PAGES = """
 INSERT INTO pages(page_id, agency_id, case_id, ladder_id, place, person_id, outcome, cannot)
@@ -99,12 +97,11 @@ ON CONFLICT (page_id, agency_id) DO UPDATE SET outcome = excluded.outcome, canno
 
 
 async def save(tx: Transaction, agencies: Mapping[CaseId, AgencyId], states: Mapping[CaseId, State]) -> None:
-    """Write these ladders and their pages; a state without a ladder has nothing to write."""
-    live = {case: state for case, state in states.items() if not isinstance(state, HeardOf | Unneeded)}
-    if not live:
+    """Write these ladders and their pages."""
+    if not states:
         return
-    cases, ladders = list(live), [state.ladder for state in live.values()]
-    columns = [_columns(state) for state in live.values()]
+    cases, ladders = list(states), [state.ladder for state in states.values()]
+    columns = [_columns(state) for state in states.values()]
     await tx.connection.execute(
         _SAVE,
         cases,
@@ -118,8 +115,9 @@ async def save(tx: Transaction, agencies: Mapping[CaseId, AgencyId], states: Map
         [ladder.contact_within for ladder in ladders],
         [moment for _, moment, _ in columns],
         [person for _, _, person in columns],
+        [" ".join(str(person) for person in ladder.takers) for ladder in ladders],
     )
-    pages = [(case, s.ladder.ladder_id, n, page) for case, s in live.items() for n, page in enumerate(s.ladder.pages)]
+    pages = [(case, s.ladder.ladder_id, n, page) for case, s in states.items() for n, page in enumerate(s.ladder.pages)]
     if pages:
         await _save_pages(tx, agencies, pages)
 

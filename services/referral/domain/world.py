@@ -1,0 +1,85 @@
+"""Everything outside a case that deciding about it needs: the moment, new ids, the agency's people, what it may now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from shared.events.intake import Adviser, Ask
+from shared.events.policy import Capabilities
+from shared.types import PersonId, Relation, Role
+
+NOTHING = Capabilities(consult=False, accept_referral=False, direct_employee=False, direct_family=False)
+"""What an agency may that has no clinician, or is not active any more."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody of the agency who is active and can be told things."""
+
+    person: PersonId
+    role: Role
+    attributes: frozenset[str] = frozenset()
+    language: str = "en"
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Who supports the requester now, as heard from matching."""
+
+    assignment: UUID
+    person: PersonId
+
+
+@dataclass(frozen=True)
+class ClinicianGone:
+    """Nothing can be sent to this clinician any more; `left` when the directory says so, else a contact has stopped."""
+
+    person: PersonId
+    left: bool
+
+
+@dataclass(frozen=True)
+class World:
+    """As seen from one agency. `now` is the region's time; `people` are the agency's own, `duty` the region's."""
+
+    now: datetime
+    new_id: Callable[[], UUID]
+    people: Sequence[Person] = ()
+    duty: Sequence[PersonId] = ()
+    present: Capabilities | None = None
+    """What the agency's structure allows today; None while nothing has been heard of the agency."""
+
+
+def allowed(ask: Ask, world: World) -> Capabilities:
+    """What a new clinical act may use: what was stamped on the case AND still stands.
+
+    A change in mid-flight never widens a case. Of an agency not yet heard of, the stamp alone is known.
+    """
+    stamped = ask.policy.capabilities
+    return stamped if world.present is None else narrowed(stamped, world.present)
+
+
+def narrowed(one: Capabilities, other: Capabilities) -> Capabilities:
+    """What both allow."""
+    names = Capabilities.model_fields
+    return Capabilities(**{name: getattr(one, name) and getattr(other, name) for name in names})
+
+
+def may_go_direct(relation: Relation, may: Capabilities) -> bool:
+    """Whether somebody of this relation may ask for the clinician without a peer in between."""
+    match relation:
+        case Relation.OFFICER | Relation.CIVILIAN:
+            return may.direct_employee
+        case Relation.FAMILY:
+            return may.direct_family
+        case Relation.RETIREE:
+            return may.direct_retiree
+
+
+def advisers_from(wanted: Adviser, may: Capabilities) -> tuple[Adviser, ...]:
+    """Whose turn it is when nobody of the wanted role is left: clinician, then coordinator, then a second peer."""
+    order: tuple[Adviser, ...] = ("clinician", "coordinator", "peer")
+    return tuple(role for role in order[order.index(wanted) :] if role != "clinician" or may.consult)
