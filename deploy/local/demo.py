@@ -1,7 +1,6 @@
-"""The demo region: one agency, its directory and a regional duty coordinator, made through the real doors.
+"""The demo region: an agency per structure and regional duty coordinators, made through the real doors.
 
 Everybody is verified as in real life: a mail with a link, a page, a PIN. Running it again makes only what is missing.
-Names, addresses and numbers are invented (`.test` is reserved by RFC 6761, 555-01xx for fiction by the NANP).
 """
 
 from __future__ import annotations
@@ -11,13 +10,13 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from deploy.local.browser import Answer, Browser
+from deploy.local.cast import DUTY, PEOPLE, REGIONAL, SLUG, TOWNS, Town, directory_csv, resources_document
 from deploy.local.errors import LocalError
 from deploy.local.mails import Mailbox
 from deploy.local.region import LocalRegion, write_private
@@ -25,17 +24,11 @@ from deploy.local.settings import checkout
 from deploy.local.supervisor import PLAIN_ENVIRONMENT
 from shared import clock
 
-SLUG = "riverton"
 GRACE_S = 3
 """Seconds between the end of a demo case and its purge; 72 hours in earnest."""
 VERIFY_AT_ONCE = 4
+HEARD_WITHIN_S, POLL_S = 30.0, 0.2
 OK, CREATED, CONFLICT = 200, 201, 409
-
-AGENCY = (
-    *("--name", "Riverton Police", "--slug", SLUG, "--kind", "police", "--jurisdiction", "US-UT"),
-    *("--structure", "team-coordinator", "--language", "en", "--language", "es"),
-    *("--time-zone", "America/Denver", "--mail-domain", "riverton.test"),
-)
 
 
 class DemoError(LocalError):
@@ -57,81 +50,31 @@ class DemoError(LocalError):
         return cls(step, " ".join(f"{answer.status} {slug}{named}".split()))
 
 
-@dataclass(frozen=True)
-class Person:
-    """A row of the demo's directory."""
-
-    ref: str
-    role: str
-    name: str
-    unit: str
-    supervisor: str = ""
-    language: str = "en"
-    attributes: str = ""
-    offers: str = ""
-    shows: str = ""
-
-    @property
-    def contact(self) -> str:
-        """Where this person's messages go; members of the agency get none."""
-        return f"{self.name.split()[0].lower()}@home.test" if self.role != "member" else ""
-
-
-PEOPLE = (
-    Person("C1", "coordinator", "Morgan Hale", "Peer support", attributes="", shows="801-555-0101"),
-    Person(
-        "P1", "peer", "Ana Reyes", "Patrol north", "S1", "es", "language:es|gender:female", "talk|ride", "801-555-0111"
-    ),
-    Person(
-        "P2", "peer", "Ben Okafor", "Investigations", "S2", attributes="veteran", offers="talk", shows="801-555-0112"
-    ),
-    Person("P3", "peer", "Casey Lund", "Dispatch", "S2", offers="talk|childcare|meals", shows="801-555-0113"),
-    Person("P4", "peer", "Dana Whitfield", "Patrol south", "S1", attributes="gender:female", offers="talk|company"),
-    Person("P5", "peer", "Eli Navarro", "Traffic", "S2", "es", "language:es|veteran", "talk|paperwork"),
-    Person("P6", "peer", "Fran Iverson", "Jail", "S3", offers="talk|company|ride", shows="801-555-0116"),
-    Person("S1", "member", "Sgt. Kim Aldous", "Patrol north", "L1"),
-    Person("S2", "member", "Sgt. Lee Barton", "Investigations", "L1"),
-    Person("S3", "member", "Sgt. Noor Castle", "Jail", "L1"),
-    Person("L1", "member", "Lt. Pat Dorsey", "Operations"),
-    Person("M1", "member", "Ofc. Robin Ellis", "Patrol north", "S1"),
-)
-DUTY_NAME, DUTY_CONTACT = "Sam Quill", "duty@region.test"
-COLUMNS = (
-    *("person_ref", "role", "name", "unit", "supervisor_ref", "contact", "language", "attributes"),
-    *("designated_from", "designated_to", "trained_until", "hours", "offers", "shows"),
-)
-
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, repr=False)
 class Demo:
-    """What is needed to play with the demo: the agency's key and the PIN that everybody in it has set."""
+    """What is needed to play with the demo: the agencies' keys by slug, and the PIN that everybody in it has set."""
 
-    key: str
+    keys: Mapping[str, str]
     pin: str
 
     @property
+    def key(self) -> str:
+        """The key of the agency in which the first case is walked."""
+        return self.keys[SLUG]
+
+    @property
     def contacts(self) -> list[str]:
-        """Where the peers' messages go."""
+        """Where the messages of its peers go."""
         return [person.contact for person in PEOPLE if person.role == "peer"]
 
     @property
     def paged(self) -> list[str]:
-        """Where pages of an emergency go."""
-        return [person.contact for person in PEOPLE if person.role == "coordinator"] + [DUTY_CONTACT]
-
-
-def directory_csv() -> str:
-    """The directory as a spreadsheet would hold it; peers have been designated for a year and are trained."""
-    today = clock.now().date()
-    since, until = (today - timedelta(days=365)).isoformat(), (today + timedelta(days=365)).isoformat()
-    rows = [";".join(COLUMNS)]
-    for one in PEOPLE:
-        dates = (since, "", until) if one.role == "peer" else ("", "", "")
-        cells = (one.ref, one.role, one.name, one.unit, one.supervisor, one.contact, one.language, one.attributes)
-        rows.append(";".join((*cells, *dates, "", one.offers, one.shows)))
-    return "\r\n".join(rows) + "\r\n"
+        """Where pages of an emergency go, sooner or later."""
+        coordinators = [person.contact for person in PEOPLE if person.role == "coordinator"]
+        return [*coordinators, *(contact for _, contact in DUTY)]
 
 
 def mailbox_of(region: LocalRegion) -> Mailbox:
@@ -139,31 +82,37 @@ def mailbox_of(region: LocalRegion) -> Mailbox:
     return Mailbox(region.endpoints.mailbox_url, region.url("notify"))
 
 
-def is_seeded(state: Path) -> bool:
-    """Whether the demo region was made to its end before."""
-    return _marker(state).is_file()
+def is_seeded(state: Path, towns: Sequence[Town] = TOWNS) -> bool:
+    """Whether the demo region was made to its end before, with all of these agencies."""
+    marker = _marker(state)
+    made = json.loads(marker.read_text()).get("towns", []) if marker.is_file() else []
+    return {town.slug for town in towns} <= set(made)
 
 
-def key_file(state: Path) -> Path:
-    """Where the key of the demo agency lies."""
-    return state / f"{SLUG}.key"
+def key_file(state: Path, slug: str = SLUG) -> Path:
+    """Where the key of a demo agency lies."""
+    return state / f"{slug}.key"
 
 
 def _marker(state: Path) -> Path:
     return state / "demo.json"
 
 
-async def seeded(region: LocalRegion, say: Say) -> Demo:
-    """The demo region; made where it is missing. Raises `DemoError`."""
-    if is_seeded(region.state):
-        return Demo(key_file(region.state).read_text().strip(), json.loads(_marker(region.state).read_text())["pin"])
-    pin = _pin(region.state)
-    demo = Demo(await _agency(region, say), pin)
-    await _policy(region, demo)
-    await _directory(region, demo, say)
-    await _duty(region)
-    await _verify(region, demo, say)
-    write_private(_marker(region.state), json.dumps({"pin": pin}))
+async def seeded(region: LocalRegion, say: Say, towns: Sequence[Town] = TOWNS) -> Demo:
+    """The demo region with these agencies; made where it is missing. Raises `DemoError`."""
+    if is_seeded(region.state, towns):
+        keys = {town.slug: key_file(region.state, town.slug).read_text().strip() for town in towns}
+        return Demo(keys, json.loads(_marker(region.state).read_text())["pin"])
+    pin, keys = _pin(region.state), {}
+    await _regional(region)
+    for town in towns:
+        keys[town.slug] = await _agency(region, town)
+        await _furnish(region, town, keys[town.slug])
+        people = f"{len(town.people)} people"
+        say(f"agency {town.name} ({town.structure}) is added with a directory of {people}, its key is kept")
+    demo = Demo(keys, pin)
+    await _verify(region, demo, towns, say)
+    write_private(_marker(region.state), json.dumps({"pin": pin, "towns": [town.slug for town in towns]}))
     return demo
 
 
@@ -199,50 +148,61 @@ async def command(region: LocalRegion, *words: str) -> tuple[int, dict[str, obje
     return process.returncode or 0, document if isinstance(document, dict) else {}
 
 
-async def _agency(region: LocalRegion, say: Say) -> str:
-    path = key_file(region.state)
+async def _agency(region: LocalRegion, town: Town) -> str:
+    path = key_file(region.state, town.slug)
     if not path.is_file():
-        code, told = await command(region, "agency", "add", *AGENCY)
+        code, told = await command(region, "agency", "add", *town.words(clock.now().date()))
         if code or not isinstance(told.get("key"), str):
             raise DemoError("`peerline agency add`", f"with exit code {code}")
         write_private(path, str(told["key"]))
-        say("agency Riverton Police (Team Coordinator) is added, its key is kept")
     return path.read_text().strip()
 
 
-async def _policy(region: LocalRegion, demo: Demo) -> None:
-    """A short grace, so that the end of a case can be watched."""
-    await _put(region, demo, "policy", json.dumps({"grace_s": GRACE_S}), "application/json")
+async def _furnish(region: LocalRegion, town: Town, key: str) -> None:
+    """Resources, a directory, and a short grace, so that the end of a case can be watched."""
+    today = clock.now().date()
+    await _put(region, key, "policy", json.dumps({"grace_s": GRACE_S}), "application/json")
+    listed = json.dumps(resources_document(town.resources, today))
+    await _put(region, key, "resources", listed, "application/json")
+    await _put(region, key, "directory", directory_csv(town.people, today), "text/csv")
 
 
-async def _directory(region: LocalRegion, demo: Demo, say: Say) -> None:
-    await _put(region, demo, "directory", directory_csv(), "text/csv")
-    say(f"directory of {len(PEOPLE)} people is uploaded as CSV")
-
-
-async def _put(region: LocalRegion, demo: Demo, what: str, body: str, kind: str) -> Answer:
+async def _put(region: LocalRegion, key: str, what: str, body: str, kind: str) -> Answer:
     browser, url = Browser(), f"{region.url('intake')}/v1/agency/{what}"
-    known = await browser.api("GET", url, bearer=demo.key)
+    known = await browser.api("GET", url, bearer=key)
     condition = {"If-Match": known.headers["etag"]} if "etag" in known.headers else {"If-None-Match": "*"}
-    headers = {"Content-Type": kind, "Accept": "application/json", "Authorization": f"Bearer {demo.key}"} | condition
+    headers = {"Content-Type": kind, "Accept": "application/json", "Authorization": f"Bearer {key}"} | condition
     answer = await browser.request("PUT", url, body=body.encode(), headers=headers)
     if answer.status not in {OK, CREATED}:
         raise DemoError.of(f"PUT /v1/agency/{what}", answer)
     return answer
 
 
-async def _duty(region: LocalRegion) -> None:
-    _, told = await command(region, "region", "duty", "list")
-    if told.get("duty"):
-        return
-    code, _ = await command(region, "region", "duty", "add", "--name", DUTY_NAME, "--contact", DUTY_CONTACT)
+async def _regional(region: LocalRegion) -> None:
+    """The region's own resources and duty coordinators."""
+    file = region.state / "resources.json"
+    write_private(file, json.dumps(resources_document(REGIONAL, clock.now().date())))
+    code, _ = await command(region, "region", "resources", "load", str(file))
     if code:
-        raise DemoError("`peerline region duty add`", f"with exit code {code}")
+        raise DemoError("`peerline region resources load`", f"with exit code {code}")
+    known = {one["contact"] for one in await _duty(region)}
+    for name, contact in DUTY:
+        if contact not in known:
+            code, _ = await command(region, "region", "duty", "add", "--name", name, "--contact", contact)
+        if code:
+            raise DemoError("`peerline region duty add`", f"with exit code {code}")
 
 
-async def _verify(region: LocalRegion, demo: Demo, say: Say) -> None:
-    """Everybody opens the link in the mail and sets a PIN, a few at a time."""
-    addresses = [person.contact for person in PEOPLE if person.contact] + [DUTY_CONTACT]
+async def _duty(region: LocalRegion) -> list[dict[str, Any]]:
+    _, told = await command(region, "region", "duty", "list")
+    found: Any = told.get("duty", [])
+    return list(found)
+
+
+async def _verify(region: LocalRegion, demo: Demo, towns: Sequence[Town], say: Say) -> None:
+    """Everybody opens the link in the mail and sets a PIN, a few at a time; then the region has to have heard it."""
+    addresses = [person.contact for town in towns for person in town.people if person.contact]
+    addresses += [contact for _, contact in DUTY]
     mailbox, gate = mailbox_of(region), asyncio.Semaphore(VERIFY_AT_ONCE)
 
     async def one(address: str) -> None:
@@ -251,7 +211,29 @@ async def _verify(region: LocalRegion, demo: Demo, say: Say) -> None:
             await verify(mail.link, demo.pin)
 
     await asyncio.gather(*(one(address) for address in addresses))
-    say(f"{len(addresses)} people have opened the link in their mail and set a PIN")
+    try:
+        async with asyncio.timeout(HEARD_WITHIN_S):
+            await _until_heard(region, demo)
+    except TimeoutError:
+        raise DemoError("verifying", "by people who are still not verified") from None
+    say(f"{len(addresses)} links in mails are opened, and a PIN is set behind each")
+
+
+async def _until_heard(region: LocalRegion, demo: Demo) -> None:
+    """Until intake knows that everybody is verified: nobody else is paged in an emergency."""
+    while True:
+        if await _heard(region, demo):
+            return
+        await asyncio.sleep(POLL_S)
+
+
+async def _heard(region: LocalRegion, demo: Demo) -> bool:
+    if not all(one["verified"] for one in await _duty(region)):
+        return False
+    url = f"{region.url('intake')}/v1/agency/directory"
+    answers = [await Browser().api("GET", url, bearer=key) for key in demo.keys.values()]
+    people = [one for answer in answers for one in answer.json()["people"]]
+    return all(one["verified"] for one in people if one["role"] != "member")
 
 
 async def verify(link: str, pin: str) -> Answer:

@@ -14,7 +14,7 @@ from typing import Self
 from rich.console import Console
 
 from deploy.cli import waiting
-from deploy.local import demo, preflight, timeline, walk
+from deploy.local import cast, demo, preflight, timeline, walk
 from deploy.local.browser import NoForm
 from deploy.local.demo import Demo, DemoError
 from deploy.local.engines import Engines, cancel_on_signals
@@ -136,7 +136,7 @@ def _addresses(region: LocalRegion, people: Demo, narrator: Narrator) -> None:
     zipkin = region.endpoints.zipkin_url
     narrator.heading("Addresses")
     rows = [
-        ("requester's page", f"{region.url('intake')}/a/{demo.SLUG}"),
+        ("requester's page", f"{region.url('intake')}/a/{cast.SLUG}"),
         ("everybody's mailbox", f"{region.endpoints.mailbox_url}   (PIN of all demo people: {people.pin})"),
         ("traces", f"{zipkin}/zipkin/   (search by tag: peerline.case=<case id>)" if zipkin else "off"),
         ("API and its docs", f"{region.url('intake')}/docs"),

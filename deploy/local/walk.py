@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from deploy.local.browser import Answer, Browser
-from deploy.local.demo import CREATED, OK, SLUG, Demo, DemoError, Say, mailbox_of
+from deploy.local.cast import SLUG
+from deploy.local.demo import CREATED, OK, Demo, DemoError, Say, mailbox_of
 from deploy.local.region import LocalRegion
 from deploy.local.timeline import Watcher
 from shared.db import connect

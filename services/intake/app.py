@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from fastapi import FastAPI
 
 from services.intake import subscribers
-from services.intake.actions import cases, names
-from services.intake.routes import agency, docs, pages, public, requester
+from services.intake.actions import cases, names, structures
+from services.intake.routes import agency, docs, listings, pages, public, requester
 from services.intake.routes.desk import PAGES, Desk, Manners, Throttles, read_notices, read_words, throttle
 from services.intake.routes.taking import Taking
 from services.intake.settings import IntakeSettings
 from shared import timers, vault
-from shared.db import Database
+from shared.db import Database, Transaction
 from shared.events import MatchingFact, NotifyFact, ReferralFact
 from shared.events.envelope import MATCHING, NOTIFY, NOTIFY_CRISIS, REFERRAL_CRISIS
 from shared.http import foundation, health
 from shared.http.health import Readiness
 from shared.process import launch, opened
+from shared.timers import Fired
 from shared.types import REGION, Lane
 
 ROUNDS_AT_ONCE = 20
@@ -58,10 +60,18 @@ def intake_app(desk: Desk, ready: Readiness) -> FastAPI:
     app.include_router(health.router(ready))
     app.include_router(public.router(desk, taking))
     app.include_router(requester.router(desk))
+    app.include_router(listings.router(sheets))
     app.include_router(pages.router(sheets))
     app.include_router(agency.router(desk.db, desk.keyring))
     app.include_router(docs.router(app, sheets.templates))
     return app
+
+
+async def fire(tx: Transaction, fired: Sequence[Fired]) -> None:
+    """Timers: those of agencies, and all others are of cases."""
+    of_agencies = [timer for timer in fired if timer.kind == structures.TIMER]
+    await structures.fire(tx, of_agencies)
+    await cases.fire(tx, [timer for timer in fired if timer.kind != structures.TIMER])
 
 
 async def main() -> None:
@@ -78,7 +88,7 @@ async def main() -> None:
             schema=ReferralFact | NotifyFact,
         )
         for lane in (Lane.ORDINARY, Lane.CRISIS):
-            process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), cases.fire))
+            process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), fire))
         desk = desk_of(process.db, settings, crisis=process.db_of(Lane.CRISIS))
         rounds = timers.in_one_transaction(process.db, partial(names.fire, keyring=desk.keyring), beside=[REGION])
         parting = timers.in_one_transaction(process.db, cases.part)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from deploy.local.demo import SLUG
+from deploy.local.cast import SLUG
 from tests.browser.visitor import Chromium, Visitor
 from tests.harness.town import Town
 

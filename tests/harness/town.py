@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from deploy.local import demo, timeline, walk
 from deploy.local.browser import Answer, Browser
+from deploy.local.cast import RIVERTON
 from deploy.local.demo import Demo
 from deploy.local.mails import Mail, Mailbox
 from deploy.local.region import LocalRegion, Secrets
@@ -71,7 +72,7 @@ async def opened(region: Region) -> AsyncIterator[Town]:
         environment="test",
     )
     await region.start_all()
-    people = await demo.seeded(local, print)
+    people = await demo.seeded(local, print, [RIVERTON])
     async with timeline.watching(region.topics.kafka, region.topics.prefix) as seen:
         mailbox = demo.mailbox_of(local)
         await mailbox.forget_present()

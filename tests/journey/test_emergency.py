@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.local.demo import DUTY_CONTACT, PEOPLE
+from deploy.local.cast import DUTY_CONTACT, PEOPLE
 from deploy.local.walk import Requester
 from shared.events.intake import CrisisRaised
 from shared.events.referral import LadderEnded, RungPaged
@@ -10,8 +10,9 @@ from shared.types import CaseId
 from tests.harness.town import Town
 from tests.harness.waiting import eventually
 
-COORDINATOR = next(person for person in PEOPLE if person.role == "coordinator")
-PAGED = [COORDINATOR.contact, DUTY_CONTACT]
+COORDINATOR, OTHER = [one for one in PEOPLE if one.role == "coordinator" and "deputy" not in one.attributes]
+PAGED = [COORDINATOR.contact, OTHER.contact]
+"""The first rung where no clinician is on call."""
 
 
 async def emergency(town: Town, **changes: object) -> tuple[Requester, CaseId]:
@@ -35,14 +36,14 @@ async def test_people_are_paged_until_one_of_them_has_spoken_with_the_requester(
 
     await eventually(told, what="two pages taken by the mail server")
     assert not (await alarm_of(requester))["acknowledged"]
-    await town.answer(pages[DUTY_CONTACT], "acknowledge")
+    await town.answer(pages[OTHER.contact], "acknowledge")
 
     async def acknowledged() -> bool:
         return bool((await alarm_of(requester))["acknowledged"])
 
     await eventually(acknowledged)
     assert "covered" in await town.saying(pages[COORDINATOR.contact], "covered")
-    await town.answer(pages[DUTY_CONTACT], "contact_confirmed")
+    await town.answer(pages[OTHER.contact], "contact_confirmed")
     assert (await town.seen.first(LadderEnded, case=case))[1].how == "contact"
 
     async def contact() -> bool:
@@ -64,10 +65,11 @@ async def test_an_emergency_asks_several_peers_at_once_and_is_released_without_a
 
 async def test_a_coordinator_whom_the_requester_avoids_is_never_paged(town: Town) -> None:
     _, case = await emergency(town, avoid_people=[COORDINATOR.name])
-    await town.mail("/p/", to=[DUTY_CONTACT])
+    await town.mail("/p/", to=[OTHER.contact])
     _, paged = await town.seen.first(RungPaged, case=case)
     assert len(paged.pages) == 1
-    assert [mail for mail in await town.mailbox.all(COORDINATOR.contact) if mail.leads_to("/p/")] == []
+    unpaged = [one for address in (COORDINATOR.contact, DUTY_CONTACT) for one in await town.mailbox.all(address)]
+    assert [mail for mail in unpaged if mail.leads_to("/p/")] == []
 
 
 async def test_what_is_mailed_to_those_paged_says_nothing_but_that_it_is_urgent(town: Town) -> None:

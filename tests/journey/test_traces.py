@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from deploy.local import walk
-from deploy.local.demo import DUTY_CONTACT, DUTY_NAME, PEOPLE
+from deploy.local.cast import DUTY_CONTACT, DUTY_NAME, PEOPLE
 from deploy.local.mails import Mail
 from shared.events.intake import CaseClosed, RequestSubmitted
 from shared.events.matching import OfferExpired

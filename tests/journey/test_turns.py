@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from deploy.local import walk
-from deploy.local.demo import DUTY_CONTACT, PEOPLE
+from deploy.local.cast import DUTY_CONTACT, PEOPLE
 from shared.events.intake import AnotherPeerAsked, CaseClosed, RequestSubmitted
 from shared.events.matching import NobodyFound, OfferExpired, OfferMade
 from shared.types import CaseId
@@ -98,7 +98,7 @@ async def test_when_nobody_is_left_coordinators_hear_a_count_and_the_requester_t
     for _ in range(2):
         await town.answer(await town.mail("/m/"), "decline")
     _, nobody = await town.seen.first(NobodyFound, case=case)
-    assert len(nobody.recipients) == 2
+    assert len(nobody.recipients) == 5
     await requester.until("unserved")
 
     async def counted() -> bool:

@@ -21,7 +21,7 @@ from services.intake.domain.agency import Agency
 from shared import clock, outbox
 from shared.db import Database, Transaction, open_pool
 from shared.events.notify import ContactVerified
-from shared.types import AgencyId, Structure
+from shared.types import AgencyId
 from shared.vault import read_keyring
 from tests.harness.waiting import eventually
 from tests.load.stand import Stand, say
@@ -97,7 +97,6 @@ def _agency(number: int) -> Agency:
         slug=f"load-{number}",
         kind="police",
         jurisdiction="US-CO",
-        structure=Structure.TEAM_COORDINATOR,
         languages=("en",),
         time_zone="America/Denver",
         mail_domain=None,

@@ -13,6 +13,7 @@ from tests.trust.scene import REACH, Side, like
 from tests.trust.town import Town, hash_of
 
 DIRECTORY, POLICY, KEYS, CASE = "/v1/agency/directory", "/v1/agency/policy", "/v1/agency/keys", "/v1/case"
+STRUCTURE, RESOURCES, LISTED = "/v1/agency/structure", "/v1/agency/resources", "/v1/resources"
 
 
 @dataclass(frozen=True, repr=False)
@@ -187,14 +188,24 @@ def _checked(world: World, changed: Mapping[str, object]) -> Call:
     return api("PUT", f"{DIRECTORY}?check=true", people, bearer=world.mine.agency.key)
 
 
-async def replacing_policy(world: World) -> AsyncIterator[Pair]:
+def replacing(path: str, document: object) -> Probe:
     """Another agency's tag is stale here."""
-    key = world.mine.agency.key
-    theirs = await answered(world.town.region, api("GET", POLICY, bearer=world.theirs.agency.key))
-    yield Pair(
-        api("PUT", POLICY, {"grace_s": 60}, bearer=key, If_Match=theirs.headers["etag"]),
-        api("PUT", POLICY, {"grace_s": 60}, bearer=key, If_Match='"77"'),
-    )
+
+    async def probe(world: World) -> AsyncIterator[Pair]:
+        key = world.mine.agency.key
+        theirs = await answered(world.town.region, api("GET", path, bearer=world.theirs.agency.key))
+        yield Pair(
+            api("PUT", path, document, bearer=key, If_Match=theirs.headers["etag"]),
+            api("PUT", path, document, bearer=key, If_Match='"77"'),
+        )
+
+    return probe
+
+
+async def page_of_resources(world: World) -> AsyncIterator[Pair]:
+    """It shows the same to everybody: a session of another agency's page makes no difference."""
+    path = f"/a/{world.theirs.agency.slug}/resources"
+    yield Pair(page("intake", path, cookie=world.mine.page_session), page("intake", path))
 
 
 async def making_keys(world: World) -> AsyncIterator[Pair]:
@@ -297,12 +308,24 @@ PROBES: Mapping[Door, Probe | Nothing] = {
     ("GET", DIRECTORY): all_of(bearers("GET", DIRECTORY, codes=False), naming(DIRECTORY)),
     ("PUT", DIRECTORY): all_of(bearers("PUT", DIRECTORY, {"people": []}, codes=False), replacing_directory),
     ("GET", POLICY): all_of(bearers("GET", POLICY, codes=False), naming(POLICY)),
-    ("PUT", POLICY): all_of(bearers("PUT", POLICY, {}, codes=False, If_Match="*"), replacing_policy),
+    ("PUT", POLICY): all_of(bearers("PUT", POLICY, {}, codes=False, If_Match="*"), replacing(POLICY, {"grace_s": 60})),
+    ("GET", STRUCTURE): all_of(bearers("GET", STRUCTURE, codes=False), naming(STRUCTURE)),
+    ("PUT", STRUCTURE): all_of(
+        bearers("PUT", STRUCTURE, {"structure": "team-coordinator"}, codes=False, If_Match="*"),
+        replacing(STRUCTURE, {"structure": "team-coordinator"}),
+    ),
+    ("GET", RESOURCES): all_of(bearers("GET", RESOURCES, codes=False), naming(RESOURCES)),
+    ("PUT", RESOURCES): all_of(
+        bearers("PUT", RESOURCES, {"resources": []}, codes=False, If_Match="*"),
+        replacing(RESOURCES, {"resources": []}),
+    ),
+    ("GET", LISTED): public(LISTED + "?agency={slug}"),
     ("GET", KEYS): all_of(bearers("GET", KEYS, codes=False), naming(KEYS)),
     ("POST", KEYS): all_of(bearers("POST", KEYS, {}, codes=False, Idempotency_Key="fresh"), making_keys),
     ("DELETE", f"{KEYS}/{{credential_id}}"): revoking,
     ("GET", "/a/{slug}"): page_of_asking,
     ("POST", "/a/{slug}"): form_of_asking,
+    ("GET", "/a/{slug}/resources"): page_of_resources,
     ("GET", "/a/{slug}/case"): page_of_case,
     ("POST", "/a/{slug}/case"): entering,
     ("POST", "/a/{slug}/case/{name}"): pressing,

@@ -16,6 +16,7 @@ First = Literal["v", "m", "w", "p"]
 REACH = {"channel": "mail", "address": "somebody@reach.test", "leave_message": False}
 SLOW = {"emergency": {"answer_within_s": 600}, "rung_within_s": 900}
 """Nothing falls due while a test looks."""
+LISTED = {"kind": "counselling", "phone": "801-555-0150", "verified_on": "2026-01-01"}
 
 
 @dataclass(repr=False)
@@ -53,7 +54,7 @@ def people(slug: str) -> list[dict[str, object]]:
 
 
 async def set_up(town: Town, name: str, *, uploads: int = 1) -> Side:
-    """An agency in full swing; `uploads` of its directory and policy come after the first, so that revisions differ."""
+    """An agency in full swing; `uploads` of what it sets come after the first, so that revisions differ."""
     slug = f"{name}-{secrets.token_hex(3)}"
     agency = await town.agency(slug, people(slug), **SLOW)
     released, second = await town.released(agency, reach=REACH)
@@ -69,6 +70,8 @@ async def set_up(town: Town, name: str, *, uploads: int = 1) -> Side:
     listed = [*agency.people]
     for number in range(uploads):
         await town.put(agency, "policy", {**SLOW, "grace_s": 3601 + number})
+        await town.put(agency, "structure", {"structure": "team-coordinator"})
+        await town.put(agency, "resources", {"resources": [LISTED | {"name": f"Center of {slug}"}]})
         one = person(f"N{number}", "peer", f"New {slug}", contact=f"new{number}@{slug}.test")
         listed.append(one)
         await town.put(agency, "directory", {"people": listed})

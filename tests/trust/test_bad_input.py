@@ -53,6 +53,8 @@ class Office:
             Place("PUT", "/v1/agency/directory", False, key | {"If-Match": "*"}),
             Place("PUT", "/v1/agency/directory?check=true", False, key),
             Place("PUT", "/v1/agency/policy", False, key | {"If-Match": "*"}),
+            Place("PUT", "/v1/agency/structure", False, key | {"If-Match": "*"}),
+            Place("PUT", "/v1/agency/resources", False, key | {"If-Match": "*"}),
             Place("POST", "/v1/agency/keys", False, key | {"Idempotency-Key": "a-key-of-mine"}),
         ]
 
@@ -272,6 +274,8 @@ async def test_an_unknown_place_agency_or_method_is_told_with_the_lines(office: 
         (api("GET", f"/v1/agencies/{TYPED}/notice?relation=officer"), 404),
         (api("GET", f"/v1/agencies/{slug}/notice?relation={TYPED}"), 422),
         (api("GET", f"/v1/agencies/{slug}/notice"), 422),
+        (api("GET", f"/v1/resources?agency={TYPED}"), 404),
+        (api("GET", f"/v1/resources?kind={TYPED}"), 422),
         (api("POST", f"/v1/agencies/{TYPED}/requests", body), 404),
         (api("PATCH", f"/v1/agencies/{slug}/requests", body), 405),
         (api("PUT", "/v1/case", {}, bearer=office.requester.code), 405),

@@ -91,10 +91,10 @@ class Town:
             if one.get("contact"):
                 mail = await self.mailbox.next("/v/", [one["contact"]], within_s=60)
                 await demo.verify(mail.link, agency.pin)
-        await self._told_to_matching(agency)
+        await self._told_of_verified(agency)
         return agency
 
-    async def _told_to_matching(self, agency: Agency) -> None:
+    async def _told_of_verified(self, agency: Agency) -> None:
         sql = await self.region.sql()
 
         async def known() -> bool:
@@ -102,9 +102,13 @@ class Town:
                 "SELECT count(*) FROM matching.peers WHERE agency_id = $1 AND verified AND active AND role = 'peer'",
                 agency.agency_id,
             )
-            return found == len(agency.contacts)
+            paged: int = await sql.fetchval(
+                "SELECT count(*) FROM intake.people WHERE agency_id = $1 AND verified AND role = 'coordinator'",
+                agency.agency_id,
+            )
+            return (found, paged) == (len(agency.contacts), len(agency.coordinators))
 
-        await eventually(known, 30, what="matching knows the peers")
+        await eventually(known, 30, what="matching knows the peers, intake the coordinators")
 
     async def _command(self, *words: str) -> dict[str, object]:
         code, told = await demo.command(self.region.local, *words)

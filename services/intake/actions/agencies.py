@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
+from services.intake.actions import structures
 from services.intake.actions.keys import Caller, first_key
 from services.intake.domain.agency import SCOPES, Agency, checked
-from services.intake.domain.policy import capabilities_of, checked_overrides
+from services.intake.domain.policy import checked_overrides
+from services.intake.domain.structure import Wanted
 from services.intake.store import agencies as store
-from shared import audit, doors, outbox
+from shared import audit, doors
 from shared.db import Database
 from shared.doors import Door, keyed_hash
 from shared.errors import Problem, Refused
-from shared.events.intake import AgencySet
-from shared.outbox import Draft
-from shared.types import AgencyId
+from shared.types import AgencyId, Structure
 from shared.vault import Keyring
 
 
-async def add_agency(db: Database, keyring: Keyring, wanted: Agency) -> tuple[Agency, str]:
-    """Take on an agency: its row, its public name, its first key with every scope, and the fact for the region.
+async def add_agency(
+    db: Database, keyring: Keyring, wanted: Agency, *, structure: Wanted | None = None
+) -> tuple[Agency, str]:
+    """Take on an agency: its row, public name and structure, its first key with every scope, the fact for the region.
 
-    Returns the agency as it is kept, and the key, which is kept nowhere. Raises `Refused`: 422 `agency-invalid`,
-    409 `structure-not-available-yet` or `slug-taken`.
+    Without a `structure` it begins as Team Coordinator. Returns the agency as it is kept, and the key, which is kept
+    nowhere. Raises `Refused`: 422 `agency-invalid` or `structure-invalid`, 409 `slug-taken`.
     """
     agency = checked(wanted)
     if agency.slug is None:
@@ -36,31 +39,23 @@ async def add_agency(db: Database, keyring: Keyring, wanted: Agency) -> tuple[Ag
         own = Door(agency.agency_id, store.SLUG_DOOR, agency.agency_id, agency.agency_id)
         await doors.add(tx, [(keyed_hash(pepper, store.SLUG_DOOR, agency.slug), own, None)])
         key = await first_key(tx, keyring, agency.agency_id, frozenset(SCOPES))
-        await outbox.emit(tx, [Draft(agency.agency_id, agency.agency_id, agency_set(agency))])
+        agency = await structures.begun(tx, agency, structure or Wanted(structure=Structure.TEAM_COORDINATOR))
         await audit.record(tx, [audit.Entry(agency.agency_id, "agency.added")])
     return agency, key
 
 
-def agency_set(agency: Agency) -> AgencySet:
-    """The agency as the region knows it."""
-    return AgencySet(
-        revision=agency.revision,
-        active=agency.active,
-        kind=agency.kind,
-        jurisdiction=agency.jurisdiction,
-        structure=agency.structure,
-        capabilities=capabilities_of(agency.structure),
-        languages=agency.languages,
-        time_zone=agency.time_zone,
-    )
-
-
-async def further_key(db: Database, keyring: Keyring, slug: str) -> str:
-    """A further key with every scope, for an agency that has lost its own. Raises `Refused` 404."""
+async def agency_id_of(db: Database, keyring: Keyring, slug: str) -> AgencyId:
+    """Whose short name this is. Raises `Refused` 404."""
     async with db.door() as connection:
         agency_id = await store.agency_of_slug(connection, keyring.derived("doors"), slug)
     if agency_id is None:
         raise Refused("not-found", 404)
+    return agency_id
+
+
+async def further_key(db: Database, keyring: Keyring, slug: str) -> str:
+    """A further key with every scope, for an agency that has lost its own. Raises `Refused` 404."""
+    agency_id = await agency_id_of(db, keyring, slug)
     async with db.transaction([agency_id]) as tx:
         return await first_key(tx, keyring, agency_id, frozenset(SCOPES))
 
@@ -71,13 +66,13 @@ async def list_agencies(db: Database) -> list[Agency]:
         return await store.list_agencies(connection)
 
 
-async def load_agency(db: Database, agency_id: AgencyId) -> Agency:
-    """The agency of an authenticated caller. Raises `Refused` 404."""
+async def present(db: Database, agency_id: AgencyId) -> tuple[Agency, datetime]:
+    """An agency, and the region's time by which to read it. Raises `Refused` 404."""
     async with db.transaction([agency_id]) as tx:
-        agency = await store.load_agency(tx, agency_id)
+        agency, now = await store.load_agency(tx, agency_id), await tx.now()
     if agency is None:
         raise Refused("not-found", 404)
-    return agency
+    return agency, now
 
 
 async def put_policy(

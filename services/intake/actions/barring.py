@@ -8,10 +8,12 @@ from uuid import UUID
 
 from services.intake.domain.directory import IndexKind, index_of, normalised
 from services.intake.domain.request import AboutMe, Request
+from services.intake.domain.rungs import Rungs, rungs_from
 from services.intake.store import bars as store
 from services.intake.store import directory
 from services.intake.store.bars import Sought
 from shared.db import Transaction
+from shared.events.policy import Capabilities
 from shared.types import REGION, AgencyId, PersonId, Role
 
 PERSON: tuple[IndexKind, ...] = ("name", "badge", "ref")
@@ -92,14 +94,22 @@ def _person_id(text: str) -> PersonId | None:
 
 
 async def rungs(
-    tx: Transaction, emergencies: Mapping[int, tuple[AgencyId, tuple[PersonId, ...]]]
-) -> dict[int, tuple[tuple[PersonId, ...], ...]]:
-    """Whom to page in these emergencies: coordinators of the agency and the region's duty, never one who is barred."""
+    tx: Transaction, emergencies: Mapping[int, tuple[AgencyId, Collection[PersonId], Capabilities]]
+) -> dict[int, Rungs]:
+    """Whom to page in these emergencies, by their number: agency, who is barred, and the capabilities stamped on it.
+
+    The region has to be in view. One statement, or none; only people who are verified, never one who is barred.
+    """
     if not emergencies:
         return {}
-    people = await directory.coordinators(tx, {REGION, *(agency for agency, _ in emergencies.values())})
-    rungs: dict[int, tuple[tuple[PersonId, ...], ...]] = {}
-    for n, (agency, barred) in emergencies.items():
-        rung = tuple(person for person, _, home in people if home in {agency, REGION} and person not in barred)
-        rungs[n] = (rung,) if rung else ()
-    return rungs
+    helpers = await directory.helpers(tx, {REGION, *(agency for agency, _, _ in emergencies.values())})
+    return {
+        n: rungs_from(helpers, agency, bars, capabilities) for n, (agency, bars, capabilities) in emergencies.items()
+    }
+
+
+async def rungs_of(
+    tx: Transaction, agency_id: AgencyId, bars: Collection[PersonId], capabilities: Capabilities
+) -> Rungs:
+    """As `rungs`, for a crisis of one case, at its start or later."""
+    return (await rungs(tx, {0: (agency_id, bars, capabilities)}))[0]

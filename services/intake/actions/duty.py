@@ -16,7 +16,7 @@ from services.intake.store.directory import RECORD
 from shared import audit, vault
 from shared.db import Database
 from shared.errors import Problem, Refused
-from shared.types import REGION, PersonId, Role, Structure
+from shared.types import REGION, PersonId, Role
 from shared.vault import Keyring
 
 
@@ -84,7 +84,6 @@ def _region(duty: DutyPerson) -> Agency:
         slug=None,
         kind="region",
         jurisdiction="US",
-        structure=Structure.TEAM_COORDINATOR,
         languages=(duty.language,),
         time_zone=duty.time_zone,
         mail_domain=None,

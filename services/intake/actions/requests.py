@@ -14,7 +14,7 @@ from services.intake.domain import codes, course
 from services.intake.domain.agency import Agency, language_tag
 from services.intake.domain.course import Begun
 from services.intake.domain.notices import Notice, Notices
-from services.intake.domain.policy import resolve
+from services.intake.domain.policy import capabilities_at, resolve
 from services.intake.domain.request import Reach, Request, refuse_what_cannot_be_yet
 from services.intake.store import cases as store
 from services.intake.store.cases import NewRequest
@@ -126,8 +126,9 @@ async def _begin(tx: Transaction, keyring: Keyring, now: datetime, fresh: Mappin
     new = list(fresh.values())
     whose = {n: named_in(one.submission.agency.agency_id, one.submission.request) for n, one in enumerate(new)}
     barred = await barring.bars(tx, keyring.derived("index"), whose)
+    urgent = {n: one.submission.agency for n, one in enumerate(new) if one.submission.request.emergency}
     rungs = await barring.rungs(
-        tx, {n: (whose[n].agency_id, barred[n]) for n, one in enumerate(new) if one.submission.request.emergency}
+        tx, {n: (one.agency_id, barred[n], capabilities_at(one, now)) for n, one in urgent.items()}
     )
     subjects = [Subject(one.submission.agency.agency_id, "case", one.case_id) for one in new]
     keys = await vault.create(tx, keyring, subjects)
@@ -149,7 +150,7 @@ def _begun(
     new: _New, barred: tuple[PersonId, ...], rungs: tuple[tuple[PersonId, ...], ...], now: datetime, key: DataKey
 ) -> Begun:
     reach = new.submission.request.reach
-    first = course.begun(_ask(new, barred), now, jurisdiction=new.submission.agency.jurisdiction, rungs=rungs)
+    first = course.begun(_ask(new, barred, now), now, jurisdiction=new.submission.agency.jurisdiction, rungs=rungs)
     if reach is None:
         return first
     return replace(first, case=replace(first.case, reach=sealed_reach(key, reach)))
@@ -160,7 +161,7 @@ def sealed_reach(key: DataKey, reach: Reach) -> bytes:
     return key.seal(REACH, reach.normalised().model_dump_json().encode())
 
 
-def _ask(new: _New, barred: tuple[PersonId, ...]) -> Ask:
+def _ask(new: _New, barred: tuple[PersonId, ...], now: datetime) -> Ask:
     request, agency = new.submission.request, new.submission.agency
     return Ask(
         relation=request.relation,
@@ -174,7 +175,7 @@ def _ask(new: _New, barred: tuple[PersonId, ...]) -> Ask:
             require=request.preferences.require, prefer=request.preferences.prefer, avoid=request.preferences.avoid
         ),
         bars=barred,
-        policy=resolve(agency, request.urgency),
+        policy=resolve(agency, request.urgency, now),
     )
 
 

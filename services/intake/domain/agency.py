@@ -11,8 +11,10 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.intake.domain.contact import BadAddress, phone_number
+from services.intake.domain.listing import Listing
+from services.intake.domain.structure import Program
 from shared.errors import Problem, Refused
-from shared.types import AgencyId, Structure
+from shared.types import AgencyId
 
 Kind = Literal["police", "sheriff", "fire", "dispatch", "corrections", "region"]
 KINDS: tuple[Kind, ...] = get_args(Kind)[:-1]
@@ -22,8 +24,12 @@ Scope = Literal[
     "agency:read",
     "directory:read",
     "directory:write",
+    "structure:read",
+    "structure:write",
     "policy:read",
     "policy:write",
+    "resources:read",
+    "resources:write",
     "keys:write",
 ]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -53,7 +59,8 @@ class Line:
 class Agency:
     """An agency as it stands. `policy` holds its overrides of the region's defaults, validated when they were set.
 
-    `revision`, `policy_revision` and `directory_revision` (0: never uploaded) each grow with what they count.
+    `revision`, `policy_revision`, `directory_revision` and `resources_revision` (0: never set) only grow.
+    `programs` are its structures in the order of their beginnings, `crisis` the crisis resources of agency and region.
     The region has neither slug nor mail domain.
     """
 
@@ -64,7 +71,6 @@ class Agency:
     slug: str | None
     kind: str
     jurisdiction: str
-    structure: Structure
     languages: tuple[str, ...]
     time_zone: str
     mail_domain: str | None
@@ -72,6 +78,14 @@ class Agency:
     policy: Mapping[str, object] = field(default_factory=dict)
     policy_revision: int = 1
     directory_revision: int = 0
+    programs: tuple[Program, ...] = ()
+    resources_revision: int = 0
+    crisis: tuple[Listing, ...] = ()
+
+    @property
+    def structure_revision(self) -> int:
+        """Of what is in force and planned; it only grows."""
+        return max((one.revision for one in self.programs), default=0)
 
 
 @dataclass(frozen=True)
@@ -118,10 +132,7 @@ def domain_name(text: str) -> str | None:
 
 
 def checked(agency: Agency) -> Agency:
-    """The agency with languages and domain as they are kept. Raises `Refused` with every problem, or for its structure.
-
-    Structures with a clinician come with a later release: nobody may believe that they are served by one.
-    """
+    """The agency with languages and domain as they are kept. Raises `Refused` 422 with every problem."""
     languages = [language_tag(one) for one in agency.languages]
     domain = domain_name(agency.mail_domain) if agency.mail_domain is not None else None
     placed = _JURISDICTION.fullmatch(agency.jurisdiction) is not None
@@ -140,8 +151,6 @@ def checked(agency: Agency) -> Agency:
     problems = tuple(Problem(pointer, "invalid") for pointer, fine in checks.items() if not fine)
     if problems:
         raise Refused("agency-invalid", 422, problems)
-    if agency.structure is not Structure.TEAM_COORDINATOR:
-        raise Refused("structure-not-available-yet", 409, (Problem("/structure", "not-available-yet"),))
     return replace(
         agency,
         name=" ".join(agency.name.split()),

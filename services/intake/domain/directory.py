@@ -15,7 +15,7 @@ from shared.types import AgencyId, Help, PersonId, Role
 
 IndexKind = Literal["ref", "name", "badge", "unit", "address"]
 
-PROGRAM = frozenset({Role.PEER, Role.COORDINATOR, Role.DUTY})
+PROGRAM = frozenset({Role.PEER, Role.COORDINATOR, Role.CLINICIAN, Role.DUTY})
 """Who is part of the program; `member` is everybody else, known only so that bars can be found."""
 
 

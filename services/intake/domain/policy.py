@@ -1,36 +1,23 @@
 """What an agency's policy comes to for one case: the region's defaults by urgency, and what the agency set instead.
 
-The defaults are section 5 of the data design; the capabilities of the three structures are from Toone, "Therapeutic
-Considerations in Police Peer Support". Pure.
+The defaults are section 5 of the data design; what the structure allows is `domain.structure`'s. Pure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from services.intake.domain import structure
 from services.intake.domain.agency import Agency
 from shared.errors import Problem, Refused
 from shared.events.policy import Capabilities, Policy
-from shared.types import Structure, Urgency
+from shared.types import Urgency
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
-
-_CAPABILITIES: Mapping[Structure, Capabilities] = MappingProxyType(
-    {
-        Structure.TEAM_COORDINATOR: Capabilities(
-            consult=False, accept_referral=False, direct_employee=False, direct_family=False
-        ),
-        Structure.CLINICAL_ADVISOR: Capabilities(
-            consult=True, accept_referral=False, direct_employee=False, direct_family=False
-        ),
-        Structure.CLINICAL_SUPERVISOR: Capabilities(
-            consult=True, accept_referral=True, direct_employee=True, direct_family=True
-        ),
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -54,23 +41,39 @@ PER_URGENCY: Mapping[Urgency, Mapping[str, Bound]] = MappingProxyType(
             "answer_within_s": _within(4 * HOUR, MINUTE, 2 * DAY),
             "contact_within_s": _within(DAY, MINUTE, 3 * DAY),
             "choose_within_s": _within(DAY, MINUTE, 7 * DAY),
+            "consult_within_s": _within(DAY, MINUTE, 7 * DAY),
+            "consent_remind_s": _within(DAY, MINUTE, 7 * DAY),
+            "referral_within_s": _within(DAY, MINUTE, 7 * DAY),
+            "handoff_within_s": _within(3 * DAY, MINUTE, 14 * DAY),
         },
         Urgency.SOON: {
             "offers_out": _within(1, 1, 5),
             "answer_within_s": _within(HOUR, MINUTE, 12 * HOUR),
             "contact_within_s": _within(4 * HOUR, MINUTE, DAY),
             "choose_within_s": _within(8 * HOUR, MINUTE, 2 * DAY),
+            "consult_within_s": _within(4 * HOUR, MINUTE, DAY),
+            "consent_remind_s": _within(4 * HOUR, MINUTE, DAY),
+            "referral_within_s": _within(4 * HOUR, MINUTE, DAY),
+            "handoff_within_s": _within(DAY, MINUTE, 3 * DAY),
         },
         Urgency.URGENT: {
             "offers_out": _within(2, 1, 8),
             "answer_within_s": _within(15 * MINUTE, MINUTE, HOUR),
             "contact_within_s": _within(HOUR, MINUTE, 4 * HOUR),
             "choose_within_s": _within(HOUR, MINUTE, 4 * HOUR),
+            "consult_within_s": _within(HOUR, MINUTE, 4 * HOUR),
+            "consent_remind_s": _within(HOUR, MINUTE, 4 * HOUR),
+            "referral_within_s": _within(HOUR, MINUTE, 4 * HOUR),
+            "handoff_within_s": _within(4 * HOUR, MINUTE, DAY),
         },
         Urgency.EMERGENCY: {
             "offers_out": _within(3, 1, 10),
             "answer_within_s": _within(3 * MINUTE, 30, 10 * MINUTE),
             "contact_within_s": _within(10 * MINUTE, MINUTE, 30 * MINUTE),
+            "consult_within_s": _within(15 * MINUTE, MINUTE, HOUR),
+            "consent_remind_s": _within(15 * MINUTE, MINUTE, HOUR),
+            "referral_within_s": _within(15 * MINUTE, MINUTE, HOUR),
+            "handoff_within_s": _within(HOUR, MINUTE, 4 * HOUR),
         },
     }
 )
@@ -86,9 +89,9 @@ OVERALL: Mapping[str, Bound] = MappingProxyType(
 )
 
 
-def capabilities_of(structure: Structure) -> Capabilities:
-    """What a structure allows. The software asks for these, never for the structure's name."""
-    return _CAPABILITIES[structure]
+def capabilities_at(agency: Agency, now: datetime) -> Capabilities:
+    """What the agency's structure allows at this moment: what the software asks for, never for the name."""
+    return structure.capabilities_at(agency.programs, agency.time_zone, now)
 
 
 def checked_overrides(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,8 +133,8 @@ def _problems(pointer: str, value: object, bound: Bound) -> list[Problem]:
     return [] if bound.least <= value <= bound.most else [Problem(pointer, "out-of-bounds")]
 
 
-def resolve(agency: Agency, urgency: Urgency) -> Policy:
-    """The policy that is stamped on a case of this urgency: the defaults, and what the agency set instead.
+def resolve(agency: Agency, urgency: Urgency, now: datetime) -> Policy:
+    """The policy that is stamped on a case of this urgency that begins now: the defaults, what the agency set instead.
 
     In an emergency the requester is never made to choose: `choose_within_s` is 0, everything is released at once.
     """
@@ -140,7 +143,8 @@ def resolve(agency: Agency, urgency: Urgency) -> Policy:
     values = {name: int(special.get(name, bound.default)) for name, bound in PER_URGENCY[urgency].items()}
     values |= {name: _overall(agency, name, bound) for name, bound in OVERALL.items()}
     values.setdefault("choose_within_s", 0)
-    return Policy(structure=agency.structure, capabilities=capabilities_of(agency.structure), **values)
+    present = structure.program_at(agency.programs, now).structure
+    return Policy(structure=present, capabilities=capabilities_at(agency, now), **values)
 
 
 def _overall(agency: Agency, name: str, bound: Bound) -> int:

@@ -1,14 +1,17 @@
 """Who else there is, right now, without this software: in every answer that a requester can get. Pure, from memory.
 
-Sources: 988 Suicide & Crisis Lifeline (988lifeline.org), CopLine (copline.org), an agency's own lines as it set them.
+Sources: 988 Suicide & Crisis Lifeline (988lifeline.org), CopLine (copline.org), an agency's own lines as it set them,
+and what region and agency list as crisis resources.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import TypedDict
 
 from services.intake.domain.agency import Line
+from services.intake.domain.listing import Listing
 
 
 class Resource(TypedDict):
@@ -46,10 +49,26 @@ GENERAL: tuple[Resource, ...] = (
 )
 
 
-def resources_with(lines: Sequence[Line]) -> list[Resource]:
-    """The crisis lines, then the agency's own in the order in which it set them."""
+def resources_with(lines: Sequence[Line], crisis: Sequence[Listing] = (), *, today: date) -> list[Resource]:
+    """The crisis lines, then the agency's own in the order in which it set them, then those of its directories.
+
+    A number that stands there already does not come again.
+    """
     own = [
         Resource(name=line.name, what="", call=line.phone, text="", when=line.hours or "24 hours, every day")
         for line in lines
     ]
-    return [*GENERAL, *own]
+    first = [*GENERAL, *own]
+    dialled = {_digits(one["call"]) for one in first}
+    return first + [_resource(one, today) for one in crisis if _digits(one.phone) not in dialled]
+
+
+def _resource(one: Listing, today: date) -> Resource:
+    whom = f"for {', '.join(one.relations)}" if one.relations else ""
+    stale = f"not checked since {one.verified_on}" if one.stale(today) else ""
+    what = "; ".join(part for part in (one.area, whom, one.hours, stale) if part)
+    return Resource(name=one.name, what=what, call=one.phone, text="", when=one.hours)
+
+
+def _digits(number: str) -> str:
+    return "".join(sign for sign in number if sign.isdigit()).removeprefix("1")

@@ -25,10 +25,11 @@ MAX_TOKENS = 40
 _LONGEST = {"person_ref": 64, "name": 200, "unit": 200, "supervisor_ref": 64, "badge": 64, "shows": 200, "hours": 500}
 _LONG_CELL = 2000
 _TOKEN = re.compile(r"^[a-z_]{1,32}(:[a-z0-9_-]{1,64})?$")
+_LICENCE = re.compile(r"^licence:[a-z]{2}(-[a-z0-9]{1,3})?$")
 _READ_ONLY = frozenset({"verified"})
 # What the directory answers beside its columns may come back with them, and is not read.
 _LISTS = frozenset({"contact", "attributes", "offers"})
-_ROLES = {role.value: role for role in (Role.PEER, Role.COORDINATOR, Role.MEMBER)}
+_ROLES = {role.value: role for role in (Role.PEER, Role.COORDINATOR, Role.CLINICIAN, Role.MEMBER)}
 _ISO = re.compile(r"^(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})(?:[T ]00:00(?::00)?)?$")
 _US = re.compile(r"^(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4})$")
 
@@ -174,6 +175,9 @@ class _Reader:
         )
         if role is Role.PEER and begins is None and not self._found("designated_from"):
             self.warn("designated_from", "not-designated")
+        if role is Role.CLINICIAN and not any(_LICENCE.fullmatch(one) for one in person.attributes):
+            # Where one is licensed decides whether anybody may be referred there.
+            self.warn("attributes", "no-licence")
         return None if self.problems else person
 
     def _found(self, name: str) -> bool:

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from services.intake.actions import agencies, directory, keys
-from services.intake.actions.keys import Caller
 from services.intake.domain.agency import Agency, Credential, Scope
 from services.intake.domain.csvfile import COLUMNS, BadFile, read_csv
-from services.intake.domain.policy import OVERALL, PER_URGENCY, Bound, capabilities_of
+from services.intake.domain.policy import OVERALL, PER_URGENCY, Bound, capabilities_at
 from services.intake.domain.policy import resolve as resolve_policy
+from services.intake.domain.structure import program_at
 from services.intake.domain.upload import Row, rows_of_cells, rows_of_json
+from services.intake.routes.keyed import Allowed, allowed_by, matching, parsed, tag
+from services.intake.routes.listings import add_resources
+from services.intake.routes.structure import add_structure
 from shared.db import Database
 from shared.errors import Problem, Refused
-from shared.http.etags import etag_of, require_match
 from shared.http.idempotency import key_of
 from shared.types import Urgency
 from shared.vault import Keyring
@@ -32,9 +33,6 @@ from shared.vault import Keyring
 DIRECTORY = "/v1/agency/directory"
 LARGER_BODIES: Mapping[str, int] = {DIRECTORY: 16 * 1024 * 1024}
 """Bytes that a body may have here, for `shared.http.foundation`."""
-
-Allowed = Callable[[Request, Scope], Awaitable[Caller]]
-"""Whose key came with a request and may do this; asked before anything of the body is read. Raises 401 or 403."""
 
 _CSV_TYPES = frozenset({"text/csv", "application/csv", "application/vnd.ms-excel"})
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -74,26 +72,14 @@ _KEY_BODY: dict[str, Any] = {
 
 def router(db: Database, keyring: Keyring) -> APIRouter:
     """The doors under `/v1/agency`."""
-    routes, allowed = APIRouter(tags=["agency"]), _allowed(db, keyring)
+    routes, allowed = APIRouter(tags=["agency"]), allowed_by(db, keyring)
     _about(routes, db, allowed)
     _directory(routes, db, keyring, allowed)
     _policy(routes, db, allowed)
+    add_structure(routes, db, allowed)
+    add_resources(routes, db, allowed)
     _keys(routes, db, keyring, allowed)
     return routes
-
-
-def _allowed(db: Database, keyring: Keyring) -> Allowed:
-    async def allowed(request: Request, scope: Scope) -> Caller:
-        kind, _, key = request.headers.get("authorization", "").partition(" ")
-        who = await keys.authenticate(db, keyring, key.strip()) if kind.lower() == "bearer" else None
-        if who is None:
-            # Missing, unknown, revoked and of a closed agency: one answer for all of them.
-            raise HTTPException(HTTPStatus.UNAUTHORIZED, headers={"WWW-Authenticate": "Bearer"})
-        if scope not in who.scopes:
-            raise Refused("scope-missing", HTTPStatus.FORBIDDEN)
-        return who
-
-    return allowed
 
 
 def _about(routes: APIRouter, db: Database, allowed: Allowed) -> None:
@@ -101,17 +87,17 @@ def _about(routes: APIRouter, db: Database, allowed: Allowed) -> None:
     async def about(request: Request) -> JSONResponse:
         """The agency itself, as the region keeps it."""
         who = await allowed(request, "agency:read")
-        return JSONResponse(_agency_document(await agencies.load_agency(db, who.agency_id)))
+        return JSONResponse(_agency_document(*await agencies.present(db, who.agency_id)))
 
 
-def _agency_document(agency: Agency) -> dict[str, Any]:
+def _agency_document(agency: Agency, now: datetime) -> dict[str, Any]:
     return {
         "name": agency.name,
         "slug": agency.slug,
         "kind": agency.kind,
         "jurisdiction": agency.jurisdiction,
-        "structure": agency.structure.value,
-        "capabilities": capabilities_of(agency.structure).model_dump(),
+        "structure": program_at(agency.programs, now).structure.value,
+        "capabilities": capabilities_at(agency, now).model_dump(),
         "languages": list(agency.languages),
         "time_zone": agency.time_zone,
         "mail_domain": agency.mail_domain,
@@ -126,7 +112,7 @@ def _directory(routes: APIRouter, db: Database, keyring: Keyring, allowed: Allow
         """The directory as it was uploaded, and who has verified a contact point."""
         who = await allowed(request, "directory:read")
         revision, people = await directory.read_directory(db, keyring, agency_id=who.agency_id, actor=who.credential_id)
-        return JSONResponse({"people": people}, headers=_tag(revision))
+        return JSONResponse({"people": people}, headers=tag(revision))
 
     @routes.put(DIRECTORY, openapi_extra=_DIRECTORY_BODY)
     async def put(request: Request, *, check: bool = False) -> JSONResponse:
@@ -136,18 +122,10 @@ def _directory(routes: APIRouter, db: Database, keyring: Keyring, allowed: Allow
         if check:
             told = await directory.check_directory(db, keyring, who.agency_id, rows)
         else:
-
-            def matches(revision: int) -> None:
-                require_match(request, etag_of(revision) if revision else None)
-
             told = await directory.put_directory(
-                db, keyring, rows, agency_id=who.agency_id, actor=who.credential_id, matches=matches
+                db, keyring, rows, agency_id=who.agency_id, actor=who.credential_id, matches=matching(request)
             )
-        return JSONResponse({"check": check} | told.document(), headers=_tag(told.revision))
-
-
-def _tag(revision: int) -> dict[str, str]:
-    return {"ETag": etag_of(revision)} if revision else {}
+        return JSONResponse({"check": check} | told.document(), headers=tag(told.revision))
 
 
 async def _rows(request: Request) -> list[Row]:
@@ -170,14 +148,7 @@ def _csv_rows(body: bytes) -> list[Row]:
 
 
 def _json_rows(body: bytes) -> list[Row]:
-    return rows_of_json(_json(body))
-
-
-def _json(body: bytes) -> object:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        raise Refused("malformed", HTTPStatus.BAD_REQUEST) from None
+    return rows_of_json(parsed(body))
 
 
 def _policy(routes: APIRouter, db: Database, allowed: Allowed) -> None:
@@ -185,26 +156,26 @@ def _policy(routes: APIRouter, db: Database, allowed: Allowed) -> None:
     async def read(request: Request) -> JSONResponse:
         """The agency's overrides, what they come to by urgency, and within what they may be set."""
         who = await allowed(request, "policy:read")
-        agency = await agencies.load_agency(db, who.agency_id)
-        return JSONResponse(_policy_document(agency), headers=_tag(agency.policy_revision))
+        agency, now = await agencies.present(db, who.agency_id)
+        return JSONResponse(_policy_document(agency, now), headers=tag(agency.policy_revision))
 
     @routes.put("/v1/agency/policy", openapi_extra=_POLICY_BODY)
     async def put(request: Request) -> JSONResponse:
         """Replace the agency's overrides; cases in flight keep the policy they began with."""
         who = await allowed(request, "policy:write")
-        given = _json(await request.body())
+        given = parsed(await request.body())
         if not isinstance(given, dict):
             raise Refused("policy-invalid", HTTPStatus.UNPROCESSABLE_ENTITY, (Problem("", "type"),))
-        revision, overrides = await agencies.put_policy(
-            db, who, given, matches=lambda current: require_match(request, etag_of(current))
-        )
-        return JSONResponse({"overrides": overrides}, headers=_tag(revision))
+        revision, overrides = await agencies.put_policy(db, who, given, matches=matching(request))
+        return JSONResponse({"overrides": overrides}, headers=tag(revision))
 
 
-def _policy_document(agency: Agency) -> dict[str, Any]:
+def _policy_document(agency: Agency, now: datetime) -> dict[str, Any]:
     return {
         "overrides": dict(agency.policy),
-        "resolved": {urgency.value: resolve_policy(agency, urgency).model_dump(mode="json") for urgency in Urgency},
+        "resolved": {
+            urgency.value: resolve_policy(agency, urgency, now).model_dump(mode="json") for urgency in Urgency
+        },
         "bounds": _bounds(OVERALL) | {urgency.value: _bounds(own) for urgency, own in PER_URGENCY.items()},
     }
 

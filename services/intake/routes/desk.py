@@ -15,13 +15,13 @@ from starlette.requests import Request
 
 from services.intake.domain.agency import Agency
 from services.intake.domain.notices import Notices, notice_from
-from services.intake.domain.resources import Resource, resources_with
+from services.intake.domain.resources import GENERAL, Resource, resources_with
 from services.intake.store.agencies import agency_of_slug, load_agency
 from shared import clock
 from shared.db import Database
 from shared.errors import Refused
 from shared.http.limits import Throttle
-from shared.types import AgencyId
+from shared.types import REGION, AgencyId
 from shared.vault import Keyring
 
 PAGES = Path(__file__).resolve().parent.parent / "pages"
@@ -48,11 +48,14 @@ class Lines:
         """Only the lines for everybody at first."""
         self._by_slug: dict[str, list[Resource]] = {}
         self._slugs: dict[AgencyId, str] = {}
-        self._everybody = resources_with(())
+        self._everybody = list(GENERAL)
 
     def learn(self, agency: Agency) -> list[Resource]:
-        """Keep an agency's lines as they are now; returns them after those for everybody."""
-        lines = resources_with(agency.lines)
+        """Keep an agency's lines as they are now; returns them after those for everybody, the region's own too."""
+        today = clock.now().date()
+        lines = resources_with(agency.lines, agency.crisis, today=today)
+        regional = [one for one in agency.crisis if one.agency_id == REGION]
+        self._everybody = resources_with((), regional, today=today)
         if agency.slug is not None:
             self._by_slug[agency.slug] = lines
             self._slugs[agency.agency_id] = agency.slug

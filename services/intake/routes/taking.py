@@ -11,7 +11,7 @@ from starlette.requests import Request as HttpRequest
 from services.intake.actions.requests import Receipt, Submission, region_too, submit
 from services.intake.domain.request import Request
 from services.intake.routes.desk import Desk, source_of
-from services.intake.store.takers import load_agencies
+from services.intake.store.agencies import load_agencies
 from shared import faults
 from shared.db import CONTENDED, Database
 from shared.http.idempotency import digest

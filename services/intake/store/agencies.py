@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Collection, Mapping
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from services.intake.domain.agency import Agency, Credential, Line
+from services.intake.domain.listing import Listing
+from services.intake.domain.structure import Contract, Program
 from shared import doors
 from shared.db import Connection, Row, Transaction
 from shared.types import AgencyId, Structure
@@ -18,47 +20,85 @@ KEY_DOOR = "key"
 
 
 def _agency(row: Row) -> Agency:
-    plain = dict(row)
-    return Agency(
-        **plain
-        | {
-            "agency_id": AgencyId(row["agency_id"]),
-            "structure": Structure(row["structure"]),
-            "languages": tuple(row["languages"]),
-            "lines": tuple(Line(**line) for line in json.loads(row["lines"])),
-            "policy": json.loads(row["policy"]),
-        }
+    typed = {
+        "agency_id": AgencyId(row["agency_id"]),
+        "languages": tuple(row["languages"]),
+        "lines": tuple(Line(**line) for line in json.loads(row["lines"])),
+        "policy": json.loads(row["policy"]),
+        "crisis": tuple(listing_of(one) for one in json.loads(row["crisis"])),
+        "programs": tuple(_program(one) for one in json.loads(row["programs"])),
+    }
+    return Agency(**dict(row) | typed)
+
+
+def listing_of(one: Mapping[str, Any]) -> Listing:
+    """A row of `resources` as PostgreSQL writes it in JSON."""
+    typed = {
+        "agency_id": AgencyId(UUID(one["agency_id"])),
+        "verified_on": date.fromisoformat(one["verified_on"]),
+        "relations": tuple(one["relations"]),
+        "languages": tuple(one["languages"]),
+    }
+    return Listing(**dict(one) | typed)
+
+
+def _program(one: dict[str, Any]) -> Program:
+    first, last = one["contract_from"], one["contract_to"]
+    contract = Contract(date.fromisoformat(first), date.fromisoformat(last) if last else None) if first else None
+    return Program(
+        structure=Structure(one["structure"]),
+        effective_from=datetime.fromisoformat(one["effective_from"]),
+        contract=contract,
+        on_call=one["on_call"],
+        direct_retiree=one["direct_retiree"],
+        revision=one["revision"],
     )
+
+
+async def load_agencies(tx: Transaction, agencies: Collection[AgencyId]) -> dict[AgencyId, Agency]:
+    """These agencies with their policies and structures, as far as they are known and in view."""
+    rows = await tx.connection.fetch(
+        """SELECT agency_id, revision, active, name, slug, kind, jurisdiction, languages, time_zone, mail_domain, lines,
+                  policy, policy_revision, directory_revision, resources_revision,
+                  (SELECT coalesce(jsonb_agg(to_jsonb(s) - 'agency_id' ORDER BY s.effective_from), '[]')
+                     FROM structures s WHERE s.agency_id = a.agency_id) AS programs,
+                  (SELECT coalesce(jsonb_agg(to_jsonb(r) - 'place' ORDER BY r.agency_id <> a.agency_id, r.place), '[]')
+                     FROM resources r WHERE r.kind = 'crisis'
+                      AND r.agency_id IN (a.agency_id, '00000000-0000-4000-8000-000000000001')) AS crisis
+             FROM agencies a WHERE agency_id = ANY ($1::uuid[])""",
+        list(agencies),
+    )
+    return {AgencyId(row["agency_id"]): _agency(row) for row in rows}
 
 
 async def load_agency(tx: Transaction, agency_id: AgencyId) -> Agency | None:
     """The agency, or None where it is unknown or not in view."""
-    row = await tx.connection.fetchrow(
-        """SELECT agency_id, revision, active, name, slug, kind, jurisdiction, structure, languages, time_zone,
-                  mail_domain, lines, policy, policy_revision, directory_revision
-             FROM agencies WHERE agency_id = $1""",
-        agency_id,
+    return (await load_agencies(tx, [agency_id])).get(agency_id)
+
+
+async def lock_agencies(tx: Transaction, agencies: Collection[AgencyId]) -> dict[AgencyId, Agency]:
+    """As `load_agencies`, locked until the end of the transaction."""
+    # A statement of its own: what is read after it has seen what the lock waited for.
+    await tx.connection.execute(
+        "SELECT FROM agencies WHERE agency_id = ANY ($1::uuid[]) ORDER BY agency_id FOR UPDATE", list(agencies)
     )
-    return _agency(row) if row else None
+    return await load_agencies(tx, agencies)
 
 
 async def lock_agency(tx: Transaction, agency_id: AgencyId) -> Agency | None:
     """As `load_agency`, locked until the end of the transaction: whoever writes a directory holds this lock."""
-    row = await tx.connection.fetchrow(
-        """SELECT agency_id, revision, active, name, slug, kind, jurisdiction, structure, languages, time_zone,
-                  mail_domain, lines, policy, policy_revision, directory_revision
-             FROM agencies WHERE agency_id = $1 FOR UPDATE""",
-        agency_id,
-    )
-    return _agency(row) if row else None
+    return (await lock_agencies(tx, [agency_id])).get(agency_id)
 
 
 async def list_agencies(connection: Connection) -> list[Agency]:
-    """Every agency of the region, by name; for the operator's login, which alone may see them all."""
+    """Every agency of the region, by name, without resources; for the operator's login, which alone may see them."""
     rows = await connection.fetch(
-        """SELECT agency_id, revision, active, name, slug, kind, jurisdiction, structure, languages, time_zone,
-                  mail_domain, lines, policy, policy_revision, directory_revision
-             FROM agencies ORDER BY name, agency_id"""
+        """SELECT agency_id, revision, active, name, slug, kind, jurisdiction, languages, time_zone, mail_domain, lines,
+                  policy, policy_revision, directory_revision, resources_revision,
+                  (SELECT coalesce(jsonb_agg(to_jsonb(s) - 'agency_id' ORDER BY s.effective_from), '[]')
+                     FROM structures s WHERE s.agency_id = a.agency_id) AS programs,
+                  '[]' AS crisis
+             FROM agencies a ORDER BY name, agency_id"""
     )
     return [_agency(row) for row in rows]
 
@@ -70,11 +110,11 @@ async def agency_of_slug(connection: Connection, pepper: bytes, slug: str) -> Ag
 
 
 async def add_agency(tx: Transaction, agency: Agency) -> None:
-    """Write a new agency, its policy being the defaults."""
+    """Write a new agency, its policy being the defaults; its structure is written by `replan`."""
     await tx.connection.execute(
-        """INSERT INTO agencies(agency_id, revision, active, name, slug, kind, jurisdiction, structure, languages,
-                                time_zone, mail_domain, lines)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::jsonb)
+        """INSERT INTO agencies(agency_id, revision, active, name, slug, kind, jurisdiction, languages, time_zone,
+                                mail_domain, lines)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb)
            ON CONFLICT DO NOTHING""",
         agency.agency_id,
         agency.revision,
@@ -83,11 +123,37 @@ async def add_agency(tx: Transaction, agency: Agency) -> None:
         agency.slug,
         agency.kind,
         agency.jurisdiction,
-        agency.structure.value,
         list(agency.languages),
         agency.time_zone,
         agency.mail_domain,
         json.dumps([line.__dict__ for line in agency.lines]),
+    )
+
+
+async def replan(tx: Transaction, agency_id: AgencyId, program: Program) -> None:
+    """A structure from its moment on; whatever was planned for then or later goes. The caller holds the lock."""
+    await tx.connection.execute(
+        "DELETE FROM structures WHERE agency_id = $1 AND effective_from >= $2", agency_id, program.effective_from
+    )
+    await tx.connection.execute(
+        """INSERT INTO structures(agency_id, effective_from, revision, structure, contract_from, contract_to, on_call,
+                                  direct_retiree)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
+        agency_id,
+        program.effective_from,
+        program.revision,
+        program.structure.value,
+        program.contract.first if program.contract else None,
+        program.contract.last if program.contract else None,
+        program.on_call,
+        program.direct_retiree,
+    )
+
+
+async def count_on(tx: Transaction, agencies: Collection[AgencyId]) -> None:
+    """The revision by which the region knows these agencies grows by one."""
+    await tx.connection.execute(
+        "UPDATE agencies SET revision = revision + 1 WHERE agency_id = ANY ($1::uuid[])", list(agencies)
     )
 
 

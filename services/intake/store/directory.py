@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from services.intake.domain.rungs import Helper
 from shared import vault
 from shared.db import Transaction
 from shared.types import AgencyId, PersonId, Role
@@ -98,15 +99,20 @@ async def chain_of_command(tx: Transaction, agency_id: AgencyId, ref_indexes: Co
     return {PersonId(row["person_id"]) for row in rows}
 
 
-async def coordinators(tx: Transaction, agencies: Collection[AgencyId]) -> list[tuple[PersonId, Role, AgencyId]]:
-    """Active coordinators and duty persons of these agencies, which have to be in view."""
+async def helpers(tx: Transaction, agencies: Collection[AgencyId]) -> list[Helper]:
+    """Who of these agencies (they are in view) may be paged: no peers, only who is verified, always in one order."""
     rows = await tx.connection.fetch(
-        """SELECT person_id, role, agency_id FROM people
-            WHERE agency_id = ANY ($1::uuid[]) AND active AND role IN ('coordinator', 'duty')
+        """SELECT person_id, agency_id, role, 'on_call' = ANY (attributes) AS on_call,
+                  'deputy' = ANY (attributes) AS deputy
+             FROM people
+            WHERE agency_id = ANY ($1::uuid[]) AND active AND verified AND role IN ('coordinator', 'clinician', 'duty')
             ORDER BY agency_id, person_id""",
         list(agencies),
     )
-    return [(PersonId(row["person_id"]), Role(row["role"]), AgencyId(row["agency_id"])) for row in rows]
+    return [
+        Helper(PersonId(row["person_id"]), AgencyId(row["agency_id"]), Role(row["role"]), row["on_call"], row["deputy"])
+        for row in rows
+    ]
 
 
 async def person_cards(

@@ -17,7 +17,7 @@ from shared.db import Database, open_pool
 from shared.events import FACTS, Fact
 from shared.http import foundation
 from shared.migrate import OPERATOR
-from shared.types import AgencyId, Structure
+from shared.types import AgencyId
 from shared.vault import Keyring, make_keyring, read_keyring
 from tests.harness.databases import Sql, TestDatabase
 from tests.unit.shared.asgi import Answer, call
@@ -54,7 +54,6 @@ class Office:
             "slug": slug,
             "kind": "police",
             "jurisdiction": "US-UT",
-            "structure": Structure.TEAM_COORDINATOR,
             "languages": ("en", "es"),
             "time_zone": "America/Denver",
             "mail_domain": f"{slug}.gov",

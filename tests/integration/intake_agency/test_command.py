@@ -71,8 +71,8 @@ async def test_a_refusal_names_slug_and_field_and_ends_with_three(office: Office
     await office.take_on("riverton")
     taken, out = await peerline(env, *AGENCY)
     wrong, told = await peerline(env, *AGENCY, "--time-zone", "Canary/Zone", "--json")
-    later, _ = await peerline(env, *AGENCY, "--slug", "lakeside", "--structure", "clinical-advisor")
-    assert (taken, wrong, later) == (3, 3, 3)
+    bare, _ = await peerline(env, *AGENCY, "--slug", "lakeside", "--structure", "clinical-advisor")
+    assert (taken, wrong, bare) == (3, 3, 3)
     assert "slug-taken" in out
     assert json.loads(told)["errors"] == [{"pointer": "/time_zone", "code": "invalid"}]
 
@@ -83,6 +83,18 @@ async def test_duty_coordinators_are_named_and_listed(env: dict[str, str]) -> No
     _, out = await peerline(env, "region", "duty", "list", "--json")
     assert (nobody, added) == ((0, '{"duty": []}\n'), 0)
     assert [(one["name"], one["verified"]) for one in json.loads(out)["duty"]] == [("Sam Quill", False)]
+
+
+async def test_the_regions_resources_are_loaded_whole_and_listed(env: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "resources.json"
+    line = {"kind": "crisis", "name": "County team", "phone": "801-555-0151", "verified_on": "2026-10-01"}
+    file.write_text(json.dumps({"resources": [line]}))
+    loaded, _ = await peerline(env, "region", "resources", "load", str(file))
+    file.write_text(json.dumps({"resources": [line | {"phone": "canary"}]}))
+    refused, told = await peerline(env, "region", "resources", "load", str(file), "--json")
+    _, out = await peerline(env, "region", "resources", "list", "--json")
+    assert (loaded, refused, "canary" in told) == (0, 3, False)
+    assert [one["phone"] for one in json.loads(out)["resources"]] == ["+18015550151"]
 
 
 @pytest.mark.parametrize(

@@ -31,9 +31,10 @@ from shared import clock
 from shared.db import Database, open_pool
 from shared.delivery import Received
 from shared.events import FACTS, Envelope, Fact
+from shared.events.notify import ContactVerified
 from shared.migrate import OPERATOR, app_of
 from shared.timers import claim, in_one_transaction
-from shared.types import REGION, AgencyId, CaseId, EventId, Lane, PersonId, Structure
+from shared.types import REGION, AgencyId, CaseId, EventId, Lane, PersonId
 from shared.vault import Keyring, make_keyring, read_keyring
 from tests.harness.databases import Sql, TestDatabase
 from tests.unit.shared.asgi import Answer, call
@@ -132,6 +133,12 @@ class Front:
             "SELECT directory_revision FROM agencies WHERE agency_id = $1", self.agency.agency_id
         )
         return {"If_Match": standing} if revision else {"If_None_Match": "*"}
+
+    async def verified(self, *people: PersonId, agency: AgencyId | None = None) -> None:
+        """As if notify had said that these have opened the link in their mail."""
+        home = agency or self.agency.agency_id
+        async with self.db.transaction([home]) as tx:
+            await subscribers.ordinary(tx, [self._received(home, one, ContactVerified(revision=1)) for one in people])
 
     async def duty(self, name: str, contact: str) -> PersonId:
         """A regional duty coordinator."""
@@ -251,7 +258,6 @@ def riverton(**changed: Any) -> Agency:
         "slug": "riverton",
         "kind": "police",
         "jurisdiction": "US-UT",
-        "structure": Structure.TEAM_COORDINATOR,
         "languages": ("en", "es"),
         "time_zone": "America/Denver",
         "mail_domain": None,

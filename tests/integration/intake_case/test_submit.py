@@ -8,11 +8,13 @@ import pytest
 
 from services.intake.actions.agencies import add_agency
 from services.intake.actions.requests import Submission, submit
+from services.intake.actions.structures import put_structure
 from services.intake.app import desk_of
 from services.intake.domain.request import Request
+from services.intake.domain.structure import Wanted
 from shared import vault
 from shared.events.intake import CrisisRaised, RequestSubmitted
-from shared.types import PersonId
+from shared.types import REGION, PersonId
 from tests.integration.intake_case.front import LINE, NOTICE, Front, hash_of, riverton
 
 BODY = {"relation": "officer", "urgency": "routine", "notice": NOTICE}
@@ -135,18 +137,38 @@ async def test_a_unit_bars_itself_and_everybody_above(front: Front) -> None:
     assert await _bars(front, about_me={"unit": "patrol"}) == {ids["chief"], ids["mate"]}
 
 
-async def test_an_emergency_pages_everybody_who_is_not_barred(front: Front) -> None:
-    ids = await front.upload(person("c1", "coordinator"), person("c2", "coordinator"), person("p1"))
+async def test_an_emergency_pages_who_is_verified_and_not_barred_rung_by_rung(front: Front) -> None:
+    ids = await front.upload(*(person(f"c{n}", "coordinator") for n in (1, 2, 3)), person("p1"))
     duty = await front.duty("Dee Duty", "dee@home.test")
+    await front.verified(ids["c1"], ids["c2"])
+    await front.verified(duty, agency=REGION)
     _, case = await front.begun(urgency="emergency", avoid_people=["Person c1"])
     (fact,) = await front.facts(case)
     assert isinstance(fact, CrisisRaised)
-    assert [set(rung) for rung in fact.rungs] == [{ids["c2"], duty}]
+    assert fact.rungs == ((ids["c2"],), (duty,))
     assert (fact.ask.release, fact.ask.choose) == ("on_accept", "anyone")
 
 
+async def test_a_clinician_is_paged_first_while_the_contract_lasts_and_can_be_barred(front: Front) -> None:
+    ids = await front.upload(
+        person("c1", "coordinator"), person("k1", "clinician", attributes=["on_call", "licence:us-ut"])
+    )
+    await front.verified(*ids.values())
+    supervised = Wanted.model_validate({"structure": "clinical-supervisor", "contract": {"from": "2020-01-01"}})
+    await put_structure(front.db, front.agency.agency_id, supervised, actor=None, matches=lambda _: None)
+    found = []
+    for avoided in ([], ["Person k1"]):
+        _, case = await front.begun(urgency="emergency", avoid_people=avoided)
+        (fact,) = await front.facts(case)
+        assert isinstance(fact, CrisisRaised)
+        assert fact.ask.policy.capabilities.on_call
+        found.append(fact.rungs)
+    assert found == [((ids["k1"],), (ids["c1"],)), ((ids["c1"],),)]
+
+
 async def test_a_barred_duty_coordinator_is_no_rung_either(front: Front) -> None:
-    await front.duty("Dee Duty", "dee@home.test")
+    duty = await front.duty("Dee Duty", "dee@home.test")
+    await front.verified(duty, agency=REGION)
     _, case = await front.begun(urgency="emergency", avoid_people=["Duty, Dee"])
     (fact,) = await front.facts(case)
     assert isinstance(fact, CrisisRaised)

@@ -1,6 +1,7 @@
 """What an agency may be, its policy, and addresses as they are kept."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +11,9 @@ from services.intake.domain.agency import Agency, Line, checked, known_zone, lan
 from services.intake.domain.contact import BadAddress, mail_address, phone_number, within
 from services.intake.domain.policy import OVERALL, PER_URGENCY, checked_overrides, resolve
 from shared.errors import Refused
-from shared.types import AgencyId, Structure, Urgency
+from shared.types import AgencyId, Urgency
 
+NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 RIVERTON = Agency(
     agency_id=AgencyId(UUID(int=7)),
     revision=1,
@@ -20,7 +22,6 @@ RIVERTON = Agency(
     slug="riverton",
     kind="police",
     jurisdiction="US-UT",
-    structure=Structure.TEAM_COORDINATOR,
     languages=("EN", "es_mx", "en"),
     time_zone="America/Denver",
     mail_domain="Riverton.GOV.",
@@ -69,13 +70,6 @@ def test_every_problem_is_named_at_once() -> None:
     assert {pointer for pointer, _ in problems(caught.value)} == {"/slug", "/kind", "/time_zone"}
 
 
-@pytest.mark.parametrize("structure", [Structure.CLINICAL_ADVISOR, Structure.CLINICAL_SUPERVISOR])
-def test_structures_with_a_clinician_wait_for_their_release(structure: Structure) -> None:
-    with pytest.raises(Refused) as caught:
-        checked(replace(RIVERTON, structure=structure))
-    assert caught.value.slug == "structure-not-available-yet"
-
-
 @pytest.mark.parametrize(("text", "tag"), [("EN-us", "en-US"), ("zh-hant-tw", "zh-Hant-TW"), ("es-419", "es-419")])
 def test_languages_take_their_usual_case(text: str, tag: str) -> None:
     assert language_tag(text) == tag
@@ -87,23 +81,33 @@ def test_zones_of_the_database_are_known(zone: str) -> None:
 
 
 def test_the_defaults_are_those_of_the_design() -> None:
-    urgent, emergency = resolve(RIVERTON, Urgency.URGENT), resolve(RIVERTON, Urgency.EMERGENCY)
+    urgent, emergency = resolve(RIVERTON, Urgency.URGENT, NOW), resolve(RIVERTON, Urgency.EMERGENCY, NOW)
     assert (urgent.offers_out, urgent.answer_within_s, urgent.contact_within_s) == (2, 900, 3600)
     assert (emergency.offers_out, emergency.answer_within_s, emergency.rung_within_s) == (3, 180, 300)
     assert (emergency.choose_within_s, urgent.grace_s, urgent.open_cases_per_peer) == (0, 259_200, 4)
 
 
+@pytest.mark.parametrize(
+    ("urgency", "answers", "hands_off"),
+    [("routine", 86_400, 259_200), ("soon", 14_400, 86_400), ("urgent", 3600, 14_400), ("emergency", 900, 3600)],
+)
+def test_clinical_acts_have_times_by_urgency(urgency: str, answers: int, hands_off: int) -> None:
+    policy = resolve(RIVERTON, Urgency(urgency), NOW)
+    assert policy.consult_within_s == policy.consent_remind_s == policy.referral_within_s == answers
+    assert policy.handoff_within_s == hands_off
+
+
 def test_a_team_coordinator_agency_has_no_clinician_anywhere() -> None:
-    allowed = resolve(RIVERTON, Urgency.ROUTINE).capabilities.model_dump()
+    allowed = resolve(RIVERTON, Urgency.ROUTINE, NOW).capabilities.model_dump()
     assert not any(allowed.values())
 
 
 def test_an_override_changes_its_urgency_and_nothing_else() -> None:
     kept = checked_overrides({"grace_s": 3, "urgent": {"answer_within_s": 600}})
     agency = replace(RIVERTON, policy=kept)
-    assert resolve(agency, Urgency.URGENT).answer_within_s == 600
-    assert resolve(agency, Urgency.SOON).answer_within_s == 3600
-    assert resolve(agency, Urgency.SOON).grace_s == 3
+    assert resolve(agency, Urgency.URGENT, NOW).answer_within_s == 600
+    assert resolve(agency, Urgency.SOON, NOW).answer_within_s == 3600
+    assert resolve(agency, Urgency.SOON, NOW).grace_s == 3
 
 
 @pytest.mark.parametrize("urgency", list(Urgency))
@@ -112,7 +116,7 @@ def test_every_bound_makes_a_policy(urgency: Urgency, edge: str) -> None:
     own = {name: getattr(bound, edge) for name, bound in PER_URGENCY[urgency].items()}
     overall = {name: getattr(bound, edge) for name, bound in OVERALL.items()}
     agency = replace(RIVERTON, policy=checked_overrides(overall | {urgency.value: own}))
-    assert resolve(agency, urgency).offers_out == own["offers_out"]
+    assert resolve(agency, urgency, NOW).offers_out == own["offers_out"]
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,14 @@ def test_many_problems_are_counted_and_the_first_are_named() -> None:
     assert caught.value.extra["problems"] == MAX_NAMED + 50
 
 
+def test_a_clinician_is_asked_for_a_licence_and_not_for_a_designation() -> None:
+    clinician = PEER | {"role": "clinician", "attributes": "licence:us-ut|speciality:trauma|on_call"}
+    elsewhere = clinician | {"person_ref": "K2", "contact": "k2@home.test", "attributes": "licence:utah"}
+    reading = read(clinician, elsewhere)
+    assert reading.required()[0].role is Role.CLINICIAN
+    assert {(one.pointer, one.code) for one in reading.warnings} == {("/people/1/attributes", "no-licence")}
+
+
 def test_a_reference_may_stand_once_whatever_its_case() -> None:
     assert found(read(PEER, PEER | {"person_ref": " p1", "contact": "b@home.test"})) == {
         ("/people/1/person_ref", "duplicate")

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -128,5 +129,5 @@ def test_a_notice_that_lacks_something_or_comes_twice_is_refused(tmp_path: Path)
 
 
 def test_an_agencys_lines_come_after_those_for_everybody() -> None:
-    lines = resources_with([Line("Wellness line", "+13105550100")])
+    lines = resources_with([Line("Wellness line", "+13105550100")], today=date(2026, 11, 23))
     assert [one["call"] for one in lines] == [*(one["call"] for one in GENERAL), "+13105550100"]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import stat
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from deploy.local.demo import PEOPLE, directory_csv
+from deploy.local.cast import DUTY, PEOPLE, TOWNS, directory_csv
 from deploy.local.engines import Endpoints, free_ports
 from deploy.local.region import BadSecretsError, LocalRegion, keyring_in, programs, secrets_in, write_private
 from shared.migrate import SERVICES, logins
+from shared.types import Structure
 from shared.vault import read_keyring
 
 ENDPOINTS = Endpoints(
@@ -79,7 +81,7 @@ def test_a_region_is_not_printed_with_its_secrets(tmp_path: Path) -> None:
 
 
 def test_the_demos_directory_is_a_spreadsheet_with_peers_and_their_superiors() -> None:
-    rows = [line.split(";") for line in directory_csv().splitlines()]
+    rows = [line.split(";") for line in directory_csv(PEOPLE, date(2026, 11, 23)).splitlines()]
     assert len(rows) == len(PEOPLE) + 1
     assert {len(row) for row in rows} == {len(rows[0])}
     references = {row[0] for row in rows[1:]}
@@ -88,6 +90,14 @@ def test_the_demos_directory_is_a_spreadsheet_with_peers_and_their_superiors() -
 
 
 def test_nobody_in_the_demo_has_an_address_that_could_exist() -> None:
-    contacts = [person.contact for person in PEOPLE if person.contact]
+    everybody = {(person.name, person.contact) for town in TOWNS for person in town.people if person.contact}
+    contacts = [contact for _, contact in (*everybody, *DUTY)]
     assert len(set(contacts)) == len(contacts)
     assert all(contact.endswith(".test") for contact in contacts)
+
+
+def test_the_demo_has_every_structure_and_one_clinician_who_serves_two() -> None:
+    assert {town.structure for town in TOWNS} == set(Structure)
+    served = [town.slug for town in TOWNS for person in town.people if person.name.startswith("Hana")]
+    assert served == ["lakeside", "summit"]
+    assert not any(person.role == "clinician" for person in TOWNS[0].people)
