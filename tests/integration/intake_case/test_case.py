@@ -182,7 +182,7 @@ async def test_one_statistic_stays_that_joins_nothing(front: Front) -> None:
         1,
     )
     assert row["statistic_id"] != case
-    assert set(row.keys()) == {"statistic_id", "agency_id", "month", "relation", "urgency", "help", "outcome"}
+    assert set(row.keys()) == {"statistic_id", "agency_id", "month", "relation", "urgency", "help", "outcome", "apart"}
 
 
 async def test_a_legal_hold_stops_the_destruction(front: Front) -> None:

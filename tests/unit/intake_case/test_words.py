@@ -13,7 +13,8 @@ from services.intake.domain.notices import BadNotice, Notices, notice_from
 from services.intake.domain.request import Topic
 from services.intake.domain.resources import GENERAL, resources_with
 from services.intake.domain.status import sentences
-from services.intake.routes.desk import PAGES, read_notices, read_words
+from services.intake.routes.desk import PAGES, read_notices
+from services.intake.routes.speech import read_speech
 from shared.types import Help, Relation, Urgency
 from tests.unit.intake_case.given import (
     ACKNOWLEDGED,
@@ -33,7 +34,8 @@ from tests.unit.intake_case.given import (
     settled,
 )
 
-WORDS = read_words(PAGES / "words.toml")
+SPEECH = read_speech(PAGES / "words")
+WORDS = SPEECH.of("en")
 NOTICES = read_notices(PAGES / "notices")
 JURISDICTIONS = ("US", "US-CA", "US-UT", "US-MN", "US-CO")
 
@@ -85,7 +87,7 @@ def test_nobody_is_said_to_be_paged_before_it_is_true(happened: list[object], ex
 
 
 def _texts() -> dict[str, str]:
-    files = [*PAGES.glob("templates/*.html"), *PAGES.glob("notices/*.toml"), PAGES / "words.toml"]
+    files = [*PAGES.glob("templates/*.html"), *PAGES.glob("notices/*.toml"), *PAGES.glob("words/*.toml")]
     return {str(path.relative_to(PAGES)): path.read_text("utf-8") for path in files}
 
 
