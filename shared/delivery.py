@@ -1,15 +1,15 @@
 """Kafka records become one transaction: claim, act, emit, commit, and only then the offset.
 
-A batch is one transaction with exactly the agencies of its records in view. When it fails it is run again record by
-record: the bad one is parked alone and its neighbours go on. "Not now" (database gone, contention) is retried here
-and never parks anything.
+A batch is one transaction with the agencies of its records in view, and those that a consumer names beside. When it
+fails it is run again record by record: the bad one is parked alone and its neighbours go on. "Not now" (database gone,
+contention) is retried here and never parks anything.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -74,9 +74,20 @@ class Delivery:
     """Takes the records of one consumer group of one service."""
 
     def __init__(
-        self, db: Database, absorb: Absorb, *, group: str, topics: Sequence[str], fingerprint_key: bytes
+        self,
+        db: Database,
+        absorb: Absorb,
+        *,
+        group: str,
+        topics: Sequence[str],
+        fingerprint_key: bytes,
+        beside: Collection[AgencyId] = (),
     ) -> None:
-        """`group` names the consumer group in spans; `fingerprint_key` hashes what cannot be decoded."""
+        """`group` names the consumer group in spans; `fingerprint_key` hashes what cannot be decoded.
+
+        The agencies in `beside` are in view with those of the records.
+        """
+        self._beside = frozenset(beside)
         self._db, self._absorb, self._group, self._topics = db, absorb, group, topics
         self._fingerprint_key = fingerprint_key
 
@@ -124,7 +135,7 @@ class Delivery:
 
     async def _once(self, raws: Sequence[Raw], positions: Positions, park_as: str) -> None:
         sorted_out = [_sorted_out(raw, park_as) for raw in raws]
-        async with self._db.transaction(_agencies(sorted_out)) as tx:
+        async with self._db.transaction(self._beside | _agencies(sorted_out)) as tx:
             behind = await parking.held(tx, list({(raw.topic, raw.key) for raw in raws}))
             passing, parked = _apart(sorted_out, behind)
             parked += await self._apply(tx, passing)

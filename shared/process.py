@@ -9,7 +9,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -27,7 +27,7 @@ from shared.migrate import app_of, loop_of
 from shared.relay import Relay
 from shared.settings import Settings
 from shared.timers import BATCH, Action, TimerLoop
-from shared.types import Lane
+from shared.types import AgencyId, Lane
 
 log = logging.getLogger(__name__)
 
@@ -69,14 +69,26 @@ class Process:
         """The database as a lane reaches it: the crisis lane has connections of its own and waits for nobody's."""
         return self._crisis if lane is Lane.CRISIS else self.db
 
-    def consume(self, lane: str, topics: Sequence[str], absorb: Absorb, *, schema: object = None) -> None:
-        """A consumer group `<service>.<lane>` over logical topics; `absorb` brings events to their effect."""
+    def consume(
+        self,
+        lane: str,
+        topics: Sequence[str],
+        absorb: Absorb,
+        *,
+        schema: object = None,
+        beside: Collection[AgencyId] = (),
+    ) -> None:
+        """A consumer group `<service>.<lane>` over logical topics; `absorb` brings events to their effect.
+
+        The agencies in `beside` are in view with those of the records.
+        """
         delivery = Delivery(
             self.db_of(Lane[lane.upper()] if lane.upper() in Lane.__members__ else Lane.BULK),
             absorb,
             group=f"{self.service}.{lane}",
             topics=topics,
             fingerprint_key=self.settings.fingerprint_key.get_secret_value(),
+            beside=beside,
         )
         group = broker.Group(self.broker, self.db, delivery, self.settings)
         group.subscribe(f"{self.service}.{lane}", topics, schema)

@@ -10,13 +10,15 @@ from fastapi import FastAPI
 from services.intake import subscribers
 from services.intake.actions import cases, names, published, structures
 from services.intake.routes import agency, docs, listings, pages, public, requester
-from services.intake.routes.desk import PAGES, Desk, Manners, Throttles, read_notices, read_words, throttle
+from services.intake.routes.desk import PAGES, Desk, Manners, Throttles, read_notices, throttle
+from services.intake.routes.sheets import problem_page, sheets_of
+from services.intake.routes.speech import read_speech
 from services.intake.routes.taking import Taking
 from services.intake.settings import IntakeSettings
 from shared import timers, vault
 from shared.db import Database, Transaction
 from shared.events import MatchingFact, NotifyFact, ReferralFact
-from shared.events.envelope import MATCHING, NOTIFY, NOTIFY_CRISIS, REFERRAL_CRISIS
+from shared.events.envelope import MATCHING, NOTIFY, NOTIFY_CRISIS, REFERRAL, REFERRAL_CRISIS
 from shared.http import foundation, health
 from shared.http.health import Readiness
 from shared.process import launch, opened
@@ -34,7 +36,7 @@ def desk_of(db: Database, settings: IntakeSettings, *, crisis: Database | None =
         keyring=vault.read_keyring(settings.keyring),
         manners=Manners(settings.product_title, settings.exit_url, settings.contact_line, https=settings.https),
         notices=read_notices(PAGES / "notices"),
-        words=read_words(PAGES / "words.toml"),
+        speech=read_speech(PAGES / "words"),
         throttles=Throttles(
             source=throttle(settings.requests_per_source),
             agency=throttle(settings.requests_per_agency),
@@ -49,11 +51,11 @@ def intake_app(desk: Desk, ready: Readiness) -> FastAPI:
     """Every door of intake."""
     app = FastAPI(title="Intake", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     taking = Taking(desk)
-    sheets = pages.sheets_of(desk, taking)
+    sheets = sheets_of(desk, taking)
     foundation(
         app,
         resources=desk.resources,
-        page=partial(pages.problem_page, sheets),
+        page=partial(problem_page, sheets),
         larger_bodies=agency.LARGER_BODIES,
         https=desk.manners.https,
     )
@@ -79,13 +81,17 @@ async def main() -> None:
     settings = IntakeSettings()
     async with opened("intake", settings) as process:
         process.consume(
-            "ordinary", [MATCHING.name, NOTIFY.name], subscribers.ordinary, schema=MatchingFact | NotifyFact
+            "ordinary",
+            [MATCHING.name, REFERRAL.name, NOTIFY.name],
+            subscribers.ordinary,
+            schema=MatchingFact | ReferralFact | NotifyFact,
         )
         process.consume(
             "crisis",
             [REFERRAL_CRISIS.name, NOTIFY_CRISIS.name],
             subscribers.crisis,
             schema=ReferralFact | NotifyFact,
+            beside=[REGION],
         )
         for lane in (Lane.ORDINARY, Lane.CRISIS):
             process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), fire))

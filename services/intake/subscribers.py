@@ -24,8 +24,24 @@ from shared.events.matching import (
     SearchStarted,
     ShortlistReady,
 )
-from shared.events.notify import ContactStopped, ContactVerified, PageSettled
-from shared.events.referral import HumanContactConfirmed, LadderAcknowledged, LadderEnded, RungPaged
+from shared.events.notify import ContactStopped, ContactVerified, DangerReported, PageSettled
+from shared.events.referral import (
+    ConsentAsked,
+    HumanContactConfirmed,
+    LadderAcknowledged,
+    LadderEnded,
+    NoClinicalPath,
+    ReferralAccepted,
+    ReferralCancelled,
+    ReferralCompleted,
+    ReferralFailed,
+    ReferralInProgress,
+    ReferralOnHold,
+    ReferralRejected,
+    ReferralRequested,
+    ResourcesGiven,
+    RungPaged,
+)
 from shared.types import PersonId
 
 ORDINARY: tuple[type[Fact], ...] = (
@@ -40,18 +56,42 @@ ORDINARY: tuple[type[Fact], ...] = (
     ContactConfirmed,
     AssignmentEnded,
     NobodyFound,
+    ConsentAsked,
+    NoClinicalPath,
+    ResourcesGiven,
+    ReferralRequested,
+    ReferralAccepted,
+    ReferralRejected,
+    ReferralOnHold,
+    ReferralInProgress,
+    ReferralCompleted,
+    ReferralFailed,
+    ReferralCancelled,
 )
-CRISIS: tuple[type[Fact], ...] = (RungPaged, PageSettled, LadderAcknowledged, HumanContactConfirmed, LadderEnded)
+CRISIS: tuple[type[Fact], ...] = (
+    RungPaged,
+    PageSettled,
+    LadderAcknowledged,
+    HumanContactConfirmed,
+    LadderEnded,
+    DangerReported,
+)
 
 
 async def ordinary(tx: Transaction, received: Sequence[Received]) -> None:
-    """`peerline.matching`: how the search goes. `peerline.notify`: who can be told things."""
+    """How the search goes (`peerline.matching`) and the clinical side (`peerline.referral`).
+
+    And who can be told things (`peerline.notify`).
+    """
     await directory.hear(tx, _verified(received))
     await cases.take(tx, _inputs(received, ORDINARY))
 
 
 async def crisis(tx: Transaction, received: Sequence[Received]) -> None:
-    """`peerline.referral.crisis` and `peerline.notify.crisis`: what really happened of an emergency's pages."""
+    """`peerline.referral.crisis`, `peerline.notify.crisis`: danger, and what really happened of an emergency's pages.
+
+    The region has to be in view: its duty coordinators are paged as well.
+    """
     await cases.take(tx, _inputs(received, CRISIS))
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal, cast
 from uuid import UUID
 
-from services.matching.domain.case import Assigned, Case, Ended, HeardOf, InContact, Offer, Open, State, stands
+from services.matching.domain.case import BY_PEER, Assigned, Case, Ended, HeardOf, InContact, Offer, Open, State, stands
 from services.matching.domain.decide import Heard, LookAgain, Subject, TimeIsUp, decide
 from services.matching.domain.effects import Alarmed
 from services.matching.domain.loads import Ledger
@@ -122,7 +122,7 @@ class SearchBook:
 
 
 def _blank(anchor: Anchor) -> State:
-    return Ended() if anchor.terminal else HeardOf()
+    return Ended(anchor.state == BY_PEER) if anchor.terminal else HeardOf()
 
 
 def _has_rows(state: State) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
+from services.intake.actions import danger
 from services.intake.domain import course
-from services.intake.domain.acts import Act, Step, TimeIsUp, Withdraw
+from services.intake.domain.acts import Act, Emergency, Endangered, Help, Step, TimeIsUp, Withdraw
 from services.intake.domain.agency import month_of
 from services.intake.domain.case import UNKNOWN, Case, Known, Over, Unknown, outcome_of, stands
 from services.intake.store import cases as store
@@ -19,6 +20,7 @@ from shared.anchors import PLACEHOLDER, Anchor
 from shared.casework import Decided, Input, Standing, Wake
 from shared.db import Transaction
 from shared.errors import LostClaim, Refused
+from shared.events.notify import DangerReported
 from shared.timers import Fired
 from shared.types import AgencyId, CaseId
 
@@ -29,19 +31,30 @@ CHOICES = frozenset({"choose", "release"})
 class CaseBook:
     """How intake keeps its cases."""
 
-    def __init__(self, now: datetime, agencies: Mapping[CaseId, AgencyId]) -> None:
-        """`now` is the region's time of the transaction; `agencies` says whose each case of the batch is."""
-        self._now, self._agencies = now, agencies
+    def __init__(self, now: datetime, inputs: Sequence[Input]) -> None:
+        """`now` is the region's time of the transaction; `inputs` are all that will be decided."""
+        self._now = now
+        self._agencies: Mapping[CaseId, AgencyId] = {one.case_id: one.agency_id for one in inputs}
+        self._endangered = {one.case_id for one in inputs if isinstance(one.what, DangerReported | Emergency)}
+        self._help: Mapping[CaseId, Help] = {}
 
     async def load(self, tx: Transaction, cases: Mapping[CaseId, Anchor]) -> dict[CaseId, Known]:
-        """Cases as they stand; one that is only a placeholder is unknown."""
+        """Cases as they stand; one that is only a placeholder is unknown. And help for those in danger."""
         live = await store.load(tx, cases)
+        in_danger = {case: state for case, state in live.items() if case in self._endangered}
+        self._help = await danger.help_for(tx, in_danger, self._agencies, self._now)
         return {case: live.get(case, UNKNOWN) for case in cases}
 
     def decide(self, state: Known, what: Input) -> Decided[Known]:
         """As `course.heard`."""
-        step = course.heard(state, what.what, self._now)
+        step = course.heard(state, self._with_help(what), self._now)
         return Decided(step.case, step.facts, wakes_of(what.case_id, step), step.acts, step.ending)
+
+    def _with_help(self, what: Input) -> object:
+        help_there_is = self._help.get(what.case_id)
+        if help_there_is is None or not isinstance(what.what, DangerReported | Emergency):
+            return what.what
+        return Endangered(help_there_is, at_door=isinstance(what.what, Emergency))
 
     def standing(self, state: Known) -> Standing:
         """As `case.stands`."""
@@ -97,8 +110,7 @@ async def take(tx: Transaction, inputs: Sequence[Input]) -> dict[CaseId, Known]:
     """Bring what happened to cases to its effect, in order per case. Returns how they then stand."""
     if not inputs:
         return {}
-    agencies = {one.case_id: one.agency_id for one in inputs}
-    return await casework.fold(tx, inputs, CaseBook(await tx.now(), agencies))
+    return await casework.fold(tx, inputs, CaseBook(await tx.now(), inputs))
 
 
 async def act(tx: Transaction, agency_id: AgencyId, case_id: CaseId, what: Act) -> Known:

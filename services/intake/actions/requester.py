@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.intake.actions import cases
+from services.intake.actions.listings import resources_for
 from services.intake.actions.requests import sealed_reach
 from services.intake.domain import codes
-from services.intake.domain.acts import Act, SetReach
+from services.intake.domain.acts import Act, AskClinician, Consented, SetReach
 from services.intake.domain.agency import Agency
 from services.intake.domain.case import (
     Accepted,
@@ -22,13 +23,16 @@ from services.intake.domain.case import (
     next_by,
     support_of,
 )
+from services.intake.domain.clinical import With
+from services.intake.domain.listing import Listing
+from services.intake.domain.policy import capabilities_at
 from services.intake.domain.request import Reach
 from services.intake.domain.status import possible, sentences
 from services.intake.store import cases as store
 from services.intake.store.agencies import load_agency
 from services.intake.store.cases import Kept, Keyed
 from services.intake.store.directory import PersonCard, person_cards
-from shared import anchors, doors, vault
+from shared import anchors, clock, doors, vault
 from shared.db import Database, Transaction
 from shared.doors import Door, keyed_hash
 from shared.errors import Problem, Refused
@@ -47,7 +51,11 @@ class Peer:
 
 @dataclass(frozen=True)
 class View:
-    """A case as its requester may see it. `who`: the peer, without number and hours before the release."""
+    """A case as its requester may see it.
+
+    `who`: the peer, without number and hours before the release. `on_duty`: who took an emergency's page, the last one
+    last. `clinician`: who has accepted. `given`: resources of the kinds that were given.
+    """
 
     agency: Agency
     reference: str
@@ -56,7 +64,9 @@ class View:
     can: tuple[str, ...]
     next_by: datetime | None
     who: PersonCard | None
-    coordinator: PersonCard | None
+    on_duty: tuple[PersonCard, ...]
+    clinician: PersonCard | None
+    given: tuple[Listing, ...]
     jurisdiction: str
     noticed: bool
 
@@ -85,7 +95,9 @@ async def view(tx: Transaction, keyring: Keyring, door: Door) -> View:
     agency = await load_agency(tx, door.agency_id)
     if kept is None or agency is None:
         raise Refused("not-found", 404)
-    who, coordinator = await _people(tx, keyring, door, kept)
+    who, on_duty, clinician = await _people(tx, keyring, door, kept)
+    kinds, relation = kept.case.given, kept.case.ask.relation
+    given = await resources_for(tx, door.agency_id, kinds, relation) if kinds else []
     return View(
         agency=agency,
         reference=kept.reference,
@@ -94,7 +106,9 @@ async def view(tx: Transaction, keyring: Keyring, door: Door) -> View:
         can=possible(kept.case),
         next_by=next_by(kept.case),
         who=who,
-        coordinator=coordinator,
+        on_duty=on_duty,
+        clinician=clinician,
+        given=tuple(given),
         jurisdiction=kept.jurisdiction,
         noticed=kept.noticed,
     )
@@ -102,16 +116,17 @@ async def view(tx: Transaction, keyring: Keyring, door: Door) -> View:
 
 async def _people(
     tx: Transaction, keyring: Keyring, door: Door, kept: Kept
-) -> tuple[PersonCard | None, PersonCard | None]:
-    support = support_of(kept.case)
-    alarm = kept.case.alarm
-    peer = support.person if support else None
-    acknowledged = alarm.acknowledged_by if alarm else None
-    cards = await _cards(tx, keyring, door, {one for one in (peer, acknowledged) if one is not None})
-    who = cards.get(peer) if peer else None
+) -> tuple[PersonCard | None, tuple[PersonCard, ...], PersonCard | None]:
+    support, alarm, clinical = support_of(kept.case), kept.case.alarm, kept.case.clinical
+    takers = [one.person for one in alarm.takers] if alarm else []
+    treating = [clinical.clinician] if isinstance(clinical, With) else []
+    peer = [support.person] if support else []
+    cards = await _cards(tx, keyring, door, {*peer, *takers, *treating})
+    who = cards.get(peer[0]) if peer else None
     if who is not None and isinstance(kept.case.stage, Accepted):
         who = replace(who, shows="", hours="")
-    return who, cards.get(acknowledged) if acknowledged else None
+    on_duty = tuple(cards[one] for one in dict.fromkeys(takers) if one in cards)
+    return who, on_duty, cards.get(treating[0]) if treating else None
 
 
 async def _cards(
@@ -162,6 +177,20 @@ def keyed_post(pepper: bytes, door: Door, key: str, digest: bytes) -> Keyed:
     return Keyed(
         keyed_hash(pepper, "idempotency", f"{door.subject}\0{key}"), door.agency_id, CaseId(door.subject), digest
     )
+
+
+async def ask_clinician(tx: Transaction, door: Door, *, keyed: Keyed) -> None:
+    """A clinician, without a peer in between. Raises `Refused` 409 `no-clinician-in-program`."""
+    agency = await load_agency(tx, door.agency_id)
+    if agency is None:
+        raise Refused("not-found", 404)
+    present = capabilities_at(agency, await tx.now())
+    await act(tx, door, AskClinician(clock.random_id(), clock.random_id(), present), keyed=keyed)
+
+
+async def consent(tx: Transaction, door: Door) -> None:
+    """Yes to what was asked. Raises `Refused` 409 `no-consent-asked`."""
+    await act(tx, door, Consented(clock.random_id()))
 
 
 async def set_reach(tx: Transaction, keyring: Keyring, door: Door, reach: Reach | None) -> None:

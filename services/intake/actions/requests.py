@@ -12,22 +12,23 @@ from services.intake.actions import barring, names
 from services.intake.actions.barring import Named, named_in
 from services.intake.domain import codes, course
 from services.intake.domain.agency import Agency, language_tag
-from services.intake.domain.course import Begun
+from services.intake.domain.clinical import direct_allowed
+from services.intake.domain.course import Begun, Direct
 from services.intake.domain.notices import Notice, Notices
 from services.intake.domain.policy import capabilities_at, resolve
-from services.intake.domain.request import Reach, Request, refuse_what_cannot_be_yet
+from services.intake.domain.request import Reach, Request, refuse_what_does_not_fit
 from services.intake.store import cases as store
 from services.intake.store.cases import NewRequest
 from shared import audit, clock, outbox, vault
 from shared.db import Transaction
 from shared.errors import Problem, Refused
-from shared.events.intake import Ask, Wishes
+from shared.events.intake import Ask, OutreachAsked, Wishes
 from shared.outbox import Draft
 from shared.types import CaseId, PersonId
 from shared.vault import DataKey, Keyring, Subject
 
-REACH = "reach"
-"""The field under which it is sealed with the case's key."""
+REACH, OUTREACH = "reach", "outreach"
+"""The fields under which they are sealed with the case's key."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,14 @@ class Submission:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What is answered. `notice`: it was taken before this notice was acknowledged."""
+    """What is answered, in which language. `notice`: it was taken before this notice was acknowledged."""
 
     case_id: CaseId
     reference: str
     next_by: datetime
     replayed: bool
     notice: Notice | None
+    language: str
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ async def submit(
 ) -> list[Receipt]:
     """Take requests, or answer again what was answered before. The region has to be in view (`region_too`).
 
-    Raises `Refused`: 409 `notice-changed`, 422 `code-reused`, `someone-else-not-yet`, `invalid`.
+    Raises `Refused`: 409 `notice-changed`, `no-clinician-in-program`, 422 `code-reused`, `invalid`.
     """
     pepper = keyring.derived("doors")
     hashes = [store.code_hash(pepper, one.request.code_hash) for one in submissions]
@@ -108,11 +110,13 @@ def _again(submission: Submission, before: store.Answered | None, notices: Notic
     if before is None or not hmac.compare_digest(before.digest, submission.digest):
         raise Refused("code-reused", 422, (Problem("/code_hash", "reused"),))
     notice = None if before.noticed else _current(submission, notices)
-    return Receipt(before.case_id, before.reference, before.next_by, replayed=True, notice=notice)
+    return Receipt(
+        before.case_id, before.reference, before.next_by, replayed=True, notice=notice, language=_language(submission)
+    )
 
 
 def _new(case_id: CaseId, submission: Submission, notices: Notices) -> _New:
-    refuse_what_cannot_be_yet(submission.request)
+    refuse_what_does_not_fit(submission.request)
     current = _current(submission, notices)
     given = submission.request.notice
     if given is not None and given.version == current.version:
@@ -124,6 +128,8 @@ def _new(case_id: CaseId, submission: Submission, notices: Notices) -> _New:
 
 async def _begin(tx: Transaction, keyring: Keyring, now: datetime, fresh: Mapping[bytes, _New]) -> dict[bytes, Receipt]:
     new = list(fresh.values())
+    for one in new:
+        _refuse_without_clinician(one, now)
     whose = {n: named_in(one.submission.agency.agency_id, one.submission.request) for n, one in enumerate(new)}
     barred = await barring.bars(tx, keyring.derived("index"), whose)
     urgent = {n: one.submission.agency for n, one in enumerate(new) if one.submission.request.emergency}
@@ -141,7 +147,7 @@ async def _begin(tx: Transaction, keyring: Keyring, now: datetime, fresh: Mappin
     await names.again_once(tx, now, [(row.agency_id, row.case_id) for row in rows if row.named])
     tx.traces.update({one.case_id: one.submission.traceparent for one in new if one.submission.traceparent})
     pairs = list(zip(rows, begun, strict=True))
-    await outbox.emit(tx, [Draft(row.agency_id, row.case_id, first.fact) for row, first in pairs])
+    await outbox.emit(tx, [Draft(row.agency_id, row.case_id, fact) for row, first in pairs for fact in first.facts])
     await audit.record(tx, [audit.Entry(row.agency_id, first.act, subject=row.case_id) for row, first in pairs])
     return {code: _receipt(one, row) for (code, one), row in zip(fresh.items(), rows, strict=True)}
 
@@ -149,11 +155,28 @@ async def _begin(tx: Transaction, keyring: Keyring, now: datetime, fresh: Mappin
 def _begun(
     new: _New, barred: tuple[PersonId, ...], rungs: tuple[tuple[PersonId, ...], ...], now: datetime, key: DataKey
 ) -> Begun:
-    reach = new.submission.request.reach
-    first = course.begun(_ask(new, barred, now), now, jurisdiction=new.submission.agency.jurisdiction, rungs=rungs)
-    if reach is None:
-        return first
-    return replace(first, case=replace(first.case, reach=sealed_reach(key, reach)))
+    request, agency = new.submission.request, new.submission.agency
+    direct = Direct(clock.random_id(), clock.random_id()) if request.direct else None
+    ask = _ask(new, barred, now)
+    first = course.begun(ask, now, jurisdiction=agency.jurisdiction, rungs=rungs, direct=direct)
+    if request.reach is not None:
+        first = replace(first, case=replace(first.case, reach=sealed_reach(key, request.reach)))
+    return replace(first, facts=(*first.facts, *_outreach(new, key)))
+
+
+def _outreach(new: _New, key: DataKey) -> Sequence[OutreachAsked]:
+    """The one message to somebody else. It is not sent in an emergency: then people act, and a mail would wait."""
+    request, slug = new.submission.request, new.submission.agency.slug
+    if request.outreach is None or request.about != "someone_else" or request.emergency or slug is None:
+        return ()
+    sealed = key.seal(OUTREACH, request.outreach.normalised().encode())
+    return (OutreachAsked(outreach=clock.random_id(), slug=slug, language=_language(new.submission), sealed=sealed),)
+
+
+def _refuse_without_clinician(new: _New, now: datetime) -> None:
+    request, agency = new.submission.request, new.submission.agency
+    if request.direct and not direct_allowed(capabilities_at(agency, now), request.relation):
+        raise Refused("no-clinician-in-program", 409, (Problem("/want", "not-in-program"),), extra={"offer": "peer"})
 
 
 def sealed_reach(key: DataKey, reach: Reach) -> bytes:
@@ -175,6 +198,8 @@ def _ask(new: _New, barred: tuple[PersonId, ...], now: datetime) -> Ask:
             require=request.preferences.require, prefer=request.preferences.prefer, avoid=request.preferences.avoid
         ),
         bars=barred,
+        about=request.about,
+        jurisdiction=agency.jurisdiction,
         policy=resolve(agency, request.urgency, now),
     )
 
@@ -198,4 +223,6 @@ def _row(new: _New, first: Begun, key: DataKey, *, named: Named) -> NewRequest:
 
 def _receipt(new: _New, row: NewRequest) -> Receipt:
     notice = new.current if new.read is None else None
-    return Receipt(new.case_id, row.reference, row.next_by, replayed=False, notice=notice)
+    return Receipt(
+        new.case_id, row.reference, row.next_by, replayed=False, notice=notice, language=_language(new.submission)
+    )

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+from uuid import UUID
 
 from services.intake.domain.case import Known
 from shared.events.envelope import Fact
+from shared.events.policy import Capabilities, Policy
 from shared.types import PersonId
 
-TimerKind = Literal["choose", "release", "review", "grace"]
+TimerKind = Literal["choose", "release", "review", "rest", "grace"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,57 @@ class SetReach:
 
 
 @dataclass(frozen=True)
+class AskPeer:
+    """A peer as well, in a case that has none."""
+
+
+@dataclass(frozen=True)
+class AskClinician:
+    """A clinician, without a peer in between. The ids are for the case that it begins anything.
+
+    `present`: what the agency's program allows now; it has to be allowed now and when the case began.
+    """
+
+    referral: UUID
+    consent: UUID
+    present: Capabilities
+
+
+@dataclass(frozen=True)
+class Consented:
+    """Yes: a clinician of the program may know how to reach me."""
+
+    consent: UUID
+
+
+@dataclass(frozen=True)
+class Unconsented:
+    """No, or not any more; no reason is asked."""
+
+
+@dataclass(frozen=True)
+class Emergency:
+    """The requester is in danger."""
+
+
+@dataclass(frozen=True)
+class Help:
+    """Whom there is to page for a case in danger, read before it is decided: nobody who is barred."""
+
+    policy: Policy
+    jurisdiction: str
+    rungs: tuple[tuple[PersonId, ...], ...]
+
+
+@dataclass(frozen=True)
+class Endangered:
+    """Danger, by whoever said so, with the help there is. `at_door`: the requester said it and gets an answer."""
+
+    help: Help
+    at_door: bool
+
+
+@dataclass(frozen=True)
 class TimeIsUp:
     """A timer fired. `held`: a legal hold stands on the case's key, nothing may be destroyed.
 
@@ -74,7 +127,20 @@ class NamesFound:
     people: tuple[PersonId, ...]
 
 
-Act = Choose | Wait | Release | Another | Close | Withdraw | SetReach
+Act = (
+    Choose
+    | Wait
+    | Release
+    | Another
+    | Close
+    | Withdraw
+    | SetReach
+    | AskPeer
+    | AskClinician
+    | Consented
+    | Unconsented
+    | Emergency
+)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from uuid import UUID
 
 from pydantic import Field, TypeAdapter
 
+from services.intake.domain import clinical as clinical_side
+from services.intake.domain.clinical import Clinical, Consent
 from shared.events.intake import Ask
 from shared.types import PersonId, Urgency
 
@@ -19,6 +21,7 @@ SLACK = timedelta(minutes=1)
 """Another service speaks when its own time is up, and is heard a moment later."""
 
 Outcome = Literal["helped", "not_reached", "withdrawn"]
+NoPath = Literal["no_clinician", "advisor_only", "nobody_left"]
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,18 @@ class Unserved:
 
 
 @dataclass(frozen=True)
+class NoPeer:
+    """No peer is looked for: the case is between the requester and a clinician, whose part has its own times.
+
+    `rest`: that part is over without having helped; the requester may ask for somebody else until `due`.
+    """
+
+    due: datetime
+    rest: bool = False
+    name: Literal["no_peer"] = "no_peer"
+
+
+@dataclass(frozen=True)
 class Closing:
     """Over; the grace runs until the key is destroyed and everything purged."""
 
@@ -137,26 +152,44 @@ class Closed:
     name: Literal["closed"] = "closed"
 
 
-Stage = Searching | Choosing | Asked | Accepted | Released | InContact | Unserved | Closing | Withdrawn | Closed
+Stage = (
+    Searching | Choosing | Asked | Accepted | Released | InContact | Unserved | NoPeer | Closing | Withdrawn | Closed
+)
 Helped = Accepted | Released | InContact
 """Stages in which a peer stands by."""
 Over = Closing | Withdrawn | Closed
 
 
 @dataclass(frozen=True)
+class Taker:
+    """Somebody who took a page; what they are shown of the requester goes by the ladder."""
+
+    person: PersonId
+    ladder: UUID
+
+
+@dataclass(frozen=True)
 class Alarm:
     """What really happened of an emergency's pages. A page counts as sent only when the mail server has taken it.
 
-    `ladder` is the one that `acknowledged_by` answered: what they are shown of the requester goes by it.
+    It is about one ladder, the newest: whatever is still heard of `earlier` ones changes nothing. `late`: somebody
+    took it, others are being paged all the same.
     """
 
+    ladder: UUID | None = None
     planned: int = 0
     accepted: int = 0
     failed: int = 0
-    acknowledged_by: PersonId | None = None
-    ladder: UUID | None = None
+    takers: tuple[Taker, ...] = ()
+    late: bool = False
     contact: bool = False
     ended: Literal["contact", "ended", "nobody"] | None = None
+    earlier: tuple[UUID, ...] = ()
+
+    @property
+    def over(self) -> bool:
+        """Whether danger that is reported now begins anew."""
+        return self.contact or self.ended is not None
 
 
 @dataclass(frozen=True)
@@ -165,6 +198,7 @@ class Case:
 
     `shortlist` stands as long as the requester may pick from it, even when the first pick has not answered.
     `ended` are assignments that are over, so that whatever is still heard of them changes nothing.
+    `given` are the kinds of resources that were given, `no_path` why the program leads to no clinician.
     `reach` is sealed under the case's key, field `reach`; it is kept in a column of its own.
     """
 
@@ -176,6 +210,10 @@ class Case:
     ended: tuple[UUID, ...] = ()
     served: bool = False
     alarm: Alarm | None = None
+    clinical: Annotated[Clinical | None, Field(discriminator="name")] = None
+    consents: tuple[Consent, ...] = ()
+    given: tuple[str, ...] = ()
+    no_path: NoPath | None = None
     reach: Annotated[bytes | None, Field(exclude=True)] = field(default=None, repr=False)
 
 
@@ -226,10 +264,26 @@ def stands(case: Known) -> Stands:
             return Stands(case.stage.name, "matching" if overdue else "peer", due + SLACK)
         case InContact(_, due):
             return Stands(case.stage.name, "peer", due + SLACK)
+        case NoPeer(due):
+            return _clinical_stands(case.clinical, due)
         case Closing(until) | Withdrawn(until):
             return Stands(case.stage.name, "intake", until + SLACK)
         case Closed():
             return Stands(case.stage.name)
+        case never:
+            assert_never(never)
+
+
+def _clinical_stands(clinical: Clinical | None, due: datetime) -> Stands:
+    match clinical:
+        case clinical_side.Requested(due=answer_by):
+            return Stands("no_peer", "referral", answer_by + SLACK)
+        case clinical_side.Accepted(due=handoff_by) | clinical_side.OnHold(due=handoff_by):
+            return Stands("no_peer", "clinician", handoff_by + SLACK)
+        case clinical_side.InProgress():
+            return Stands("no_peer", "clinician", due + SLACK)
+        case clinical_side.Asking() | clinical_side.Ended() | None:
+            return Stands("no_peer", "requester", due + SLACK)
         case never:
             assert_never(never)
 
@@ -241,6 +295,10 @@ def next_by(case: Case) -> datetime | None:
             return due
         case Asked(offers):
             return max(one.expires for one in offers)
+        case NoPeer(due, rest):
+            if isinstance(case.clinical, clinical_side.Requested | clinical_side.Accepted | clinical_side.OnHold):
+                return case.clinical.due
+            return due if rest else None
         case InContact() | Closed():
             return None
         case Closing(until) | Withdrawn(until):

@@ -77,6 +77,11 @@ Line = Annotated[
 ]
 
 
+Called = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), AfterValidator(_printable)
+]
+
+
 class _Part(BaseModel):
     """Unknown fields are refused: a misspelt `avoid_people` must not be dropped in silence."""
 
@@ -125,6 +130,8 @@ class Reach(_Part):
 
     channel: Literal["call", "text", "mail"]
     address: Line
+    name: Called | None = None
+    """What the peer may call the requester."""
     safe_times: Short | None = None
     leave_message: bool = False
 
@@ -136,6 +143,22 @@ class Reach(_Part):
     def normalised(self) -> Reach:
         """The same with the address as machines write it."""
         return self.model_copy(update={"address": _ADDRESS[self.channel](self.address)})
+
+
+class Outreach(_Part):
+    """Where one neutral message may go, once, to somebody the caller is worried about. Kept nowhere after it."""
+
+    channel: Literal["mail"]
+    address: Line
+
+    @model_validator(mode="after")
+    def _is_an_address(self) -> Self:
+        _mail(self.address)
+        return self
+
+    def normalised(self) -> str:
+        """The address as machines write it."""
+        return _mail(self.address)
 
 
 class Acknowledged(_Part):
@@ -163,18 +186,21 @@ class Request(_Part):
     """`POST /v1/agencies/{slug}/requests`.
 
     In an emergency only `urgency` and `code_hash` are needed: whatever else is missing or cannot be read is left out.
+    `about: someone_else`: the caller is the one who is served; of the other nothing is asked but an `outreach` address.
     """
 
     relation: Relation
     about: Literal["self", "someone_else"] = "self"
     urgency: Urgency
     help: tuple[Help, ...] = Field(default=(Help.TALK,), min_length=1, max_length=len(Help))
+    want: Literal["peer", "clinician"] = "peer"
     choose: Literal["anyone", "shortlist"] = "anyone"
     topics: tuple[Topic, ...] = Field(default=(), max_length=10)
     preferences: Preferences = Preferences()
     avoid_people: tuple[Line, ...] = Field(default=(), max_length=30)
     about_me: AboutMe | None = None
     reach: Reach | None = None
+    outreach: Outreach | None = None
     release: Literal["on_accept", "ask_me"] = "on_accept"
     language: Annotated[str, AfterValidator(_language)] | None = None
     notice: Acknowledged | None = None
@@ -216,6 +242,11 @@ class Request(_Part):
         return self.urgency is Urgency.EMERGENCY
 
     @property
+    def direct(self) -> bool:
+        """No peer is looked for. In an emergency everybody is asked, a clinician on call too."""
+        return self.want == "clinician" and not self.emergency
+
+    @property
     def manner(self) -> Manner:
         """How the two come together, as the peer is told before accepting."""
         return self.reach.channel if self.reach is not None else "they_reach_you"
@@ -225,9 +256,9 @@ class Request(_Part):
         return self.model_dump_json(exclude_defaults=True).encode()
 
 
-def refuse_what_cannot_be_yet(request: Request) -> None:
-    """Raise `Refused` for somebody else's need (a later release), or when the notice was not named."""
-    if request.about == "someone_else":
-        raise Refused("someone-else-not-yet", 422, (Problem("/about", "not-yet"),))
+def refuse_what_does_not_fit(request: Request) -> None:
+    """Raise `Refused` 422 when the notice was not named, or a message is to go to somebody who is asking themselves."""
+    if request.outreach is not None and request.about != "someone_else" and not request.emergency:
+        raise Refused("invalid", 422, (Problem("/outreach", "only-for-someone-else"),))
     if request.notice is None and not request.emergency:
         raise Refused("invalid", 422, (Problem("/notice", "missing"),))

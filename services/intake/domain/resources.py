@@ -24,27 +24,28 @@ class Resource(TypedDict):
     when: str
 
 
+ALWAYS = "24 hours, every day"
 GENERAL: tuple[Resource, ...] = (
     Resource(
         name="988 Suicide & Crisis Lifeline",
         what="Call or text 988 to reach a trained counselor, free and confidential.",
         call="988",
         text="988",
-        when="24 hours, every day",
+        when=ALWAYS,
     ),
     Resource(
         name="911",
         what="When somebody is in immediate danger.",
         call="911",
         text="",
-        when="24 hours, every day",
+        when=ALWAYS,
     ),
     Resource(
         name="CopLine",
         what="Retired officers who listen; for officers and their families, independent of any agency.",
         call="1-800-267-5463",
         text="",
-        when="24 hours, every day",
+        when=ALWAYS,
     ),
 )
 
@@ -54,10 +55,7 @@ def resources_with(lines: Sequence[Line], crisis: Sequence[Listing] = (), *, tod
 
     A number that stands there already does not come again.
     """
-    own = [
-        Resource(name=line.name, what="", call=line.phone, text="", when=line.hours or "24 hours, every day")
-        for line in lines
-    ]
+    own = [Resource(name=line.name, what="", call=line.phone, text="", when=line.hours or ALWAYS) for line in lines]
     first = [*GENERAL, *own]
     dialled = {_digits(one["call"]) for one in first}
     return first + [_resource(one, today) for one in crisis if _digits(one.phone) not in dialled]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, assert_never
 
+from services.intake.domain import clinical as clinical_side
 from services.intake.domain.case import (
     Accepted,
     Asked,
@@ -16,6 +17,7 @@ from services.intake.domain.case import (
     Closed,
     Closing,
     InContact,
+    NoPeer,
     Over,
     Released,
     Searching,
@@ -25,13 +27,30 @@ from services.intake.domain.case import (
     may_choose,
 )
 
-Action = Literal["choose", "wait", "release", "another-peer", "reach", "close", "withdraw"]
+Action = Literal[
+    "choose",
+    "wait",
+    "release",
+    "another-peer",
+    "consent",
+    "refuse-consent",
+    "peer",
+    "clinician",
+    "emergency",
+    "reach",
+    "close",
+    "withdraw",
+]
 
 
 def sentences(case: Case) -> tuple[str, ...]:
     """The names of the sentences that hold now, most pressing first."""
-    alarm = () if isinstance(case.stage, Over) else _of_alarm(case)
-    return (*alarm, _of_stage(case, case.stage))
+    if isinstance(case.stage, Over):
+        return (_of_over(case.stage),)
+    clinical = _of_clinical(case)
+    # A request for a clinician alone says nothing of peers, unless nobody is at work on it.
+    stage = () if isinstance(case.stage, NoPeer) and not case.stage.rest else (_of_stage(case, case.stage),)
+    return (*_of_alarm(case), *stage, *clinical, *_of_information(case)) or ("no_peer",)
 
 
 def _of_stage(case: Case, stage: Stage) -> str:
@@ -52,11 +71,10 @@ def _of_stage(case: Case, stage: Stage) -> str:
             return "in_contact"
         case Unserved(told=told):
             return "unserved" if told else "unserved_untold"
-        case Closing():
-            return "closing"
-        case Withdrawn() | Closed():
-            # What is withdrawn is gone at once, unless it is held.
-            return "over_held" if isinstance(stage, Withdrawn) else "over"
+        case NoPeer():
+            return "no_peer_rest"
+        case Closing() | Withdrawn() | Closed():
+            return _of_over(stage)
         case never:
             assert_never(never)
 
@@ -67,32 +85,94 @@ def _of_choice(case: Case, *, reminded: bool) -> str:
     return "choosing_reminded" if reminded else "choosing"
 
 
+def _of_over(stage: Over) -> str:
+    if isinstance(stage, Closing):
+        return "closing"
+    # What is withdrawn is gone at once, unless it is held.
+    return "over_held" if isinstance(stage, Withdrawn) else "over"
+
+
 def _of_alarm(case: Case) -> tuple[str, ...]:
     alarm = case.alarm
     if alarm is None:
         return ()
     if alarm.contact:
         return ("emergency_contact",)
-    if alarm.acknowledged_by is not None:
+    if alarm.takers and alarm.late:
+        return ("emergency_late",)
+    if alarm.takers:
         return ("emergency_acknowledged" if case.reach is not None else "emergency_acknowledged_no_reach",)
+    if alarm.ended == "nobody":
+        return ("emergency_nobody",)
     if alarm.accepted:
         return ("emergency_paged",)
-    if alarm.ended == "nobody" or (alarm.failed and alarm.failed >= alarm.planned > 0):
+    if alarm.failed and alarm.failed >= alarm.planned > 0:
         return ("emergency_nobody",)
     return ("emergency_taken",)
+
+
+def _of_clinical(case: Case) -> tuple[str, ...]:
+    match case.clinical:
+        case None:
+            return ()
+        case clinical_side.Asking():
+            return ("clinical_asking",)
+        case clinical_side.Requested():
+            return ("clinical_requested",)
+        case clinical_side.Accepted(shown=True):
+            return ("clinical_accepted" if case.reach is not None else "clinical_accepted_you_call",)
+        case clinical_side.Accepted():
+            return ("clinical_consent_over",)
+        case clinical_side.OnHold():
+            return ("clinical_on_hold",)
+        case clinical_side.InProgress():
+            return ("clinical_in_progress",)
+        case clinical_side.Ended(how=how):
+            return (f"clinical_{how}",)
+        case never:
+            assert_never(never)
+
+
+def _of_information(case: Case) -> tuple[str, ...]:
+    why = (f"no_path_{case.no_path}",) if case.no_path is not None else ()
+    return (*why, "information_given") if case.given else why
 
 
 def possible(case: Case) -> tuple[Action, ...]:
     """What the requester can do now."""
     if isinstance(case.stage, Over):
         return ("withdraw",)
+    return (*_with_peers(case), *_with_clinician(case), "emergency", "reach", "close", "withdraw")
+
+
+def _with_peers(case: Case) -> tuple[Action, ...]:
     match case.stage:
         case Choosing():
-            now: tuple[Action, ...] = ("choose", "wait")
+            return ("choose", "wait")
         case Accepted():
-            now = ("release", "another-peer")
+            return ("release", "another-peer")
         case Released() | InContact():
-            now = ("another-peer",)
+            return ("another-peer",)
+        case NoPeer():
+            return ("peer",)
         case _:
-            now = ("choose",) if may_choose(case) else ()
-    return (*now, "reach", "close", "withdraw")
+            return ("choose",) if may_choose(case) else ()
+
+
+def _with_clinician(case: Case) -> tuple[Action, ...]:
+    match case.clinical:
+        case clinical_side.Asking():
+            return ("consent", "refuse-consent")
+        case clinical_side.Requested():
+            return ("refuse-consent",)
+        case (
+            clinical_side.Accepted(shown=shown)
+            | clinical_side.OnHold(shown=shown)
+            | clinical_side.InProgress(shown=shown)
+        ):
+            return ("refuse-consent",) if shown else ("consent", "refuse-consent")
+        case None | clinical_side.Ended():
+            ask = case.ask
+            return ("clinician",) if clinical_side.direct_allowed(ask.policy.capabilities, ask.relation) else ()
+        case never:
+            assert_never(never)

@@ -32,6 +32,8 @@ def request_of(fields: Fields) -> Request:
     """The request in a form. Raises ValidationError with the places of the API's body."""
     raw: dict[str, Any] = {
         "relation": one(fields, "relation"),
+        "about": one(fields, "about", "self"),
+        "want": one(fields, "want", "peer"),
         "urgency": one(fields, "urgency"),
         "help": list(fields.get("help", [])),
         "choose": one(fields, "choose", "anyone"),
@@ -41,6 +43,10 @@ def request_of(fields: Fields) -> Request:
         "avoid_people": [line.strip() for line in one(fields, "avoid_people").splitlines() if line.strip()],
         "code_hash": hash_of(one(fields, "code")),
     }
+    if one(fields, "lang"):
+        raw["language"] = one(fields, "lang")
+    if one(fields, "outreach"):
+        raw["outreach"] = {"channel": "mail", "address": one(fields, "outreach")}
     about = {name: one(fields, name) for name in ("unit", "supervisor") if one(fields, name)}
     if about:
         raw["about_me"] = about
@@ -55,9 +61,12 @@ def emergency_of(fields: Fields) -> Request:
     """What the emergency's button sends. A number that is none must not hold it up."""
     raw: dict[str, Any] = {
         "relation": one(fields, "relation", "officer"),
+        "about": one(fields, "about", "self"),
         "urgency": "emergency",
         "code_hash": hash_of(one(fields, "code")),
     }
+    if one(fields, "lang"):
+        raw["language"] = one(fields, "lang")
     if address := one(fields, "address"):
         try:
             raw["reach"] = Reach(channel="call", address=address).model_dump()
@@ -81,7 +90,8 @@ def _reach(fields: Fields) -> dict[str, Any] | None:
         "address": one(fields, "address"),
         "leave_message": bool(one(fields, "leave_message")),
     }
-    return raw | ({"safe_times": times} if (times := one(fields, "safe_times")) else {})
+    said = {"safe_times": one(fields, "safe_times"), "name": one(fields, "called")}
+    return raw | {name: text for name, text in said.items() if text}
 
 
 def told(error: ValidationError, words: Mapping[str, str]) -> list[str]:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn
-from zoneinfo import ZoneInfo
+from typing import NoReturn
 
 from starlette.requests import Request
 
 from services.intake.domain.agency import Agency
 from services.intake.domain.notices import Notices, notice_from
+from services.intake.domain.policy import capabilities_at
 from services.intake.domain.resources import GENERAL, Resource, resources_with
+from services.intake.routes.speech import Speech, local_time
 from services.intake.store.agencies import agency_of_slug, load_agency
 from shared import clock
 from shared.db import Database
 from shared.errors import Refused
+from shared.events.policy import Capabilities
 from shared.http.limits import Throttle
 from shared.types import REGION, AgencyId
 from shared.vault import Keyring
@@ -33,12 +35,6 @@ _SLUG_IN = re.compile(r"/(?:v1/agencies|a)/([^/]+)")
 def read_notices(folder: Path) -> Notices:
     """The notices of a folder of TOML files. Raises `BadNotice`, or ValueError for a file that is no TOML."""
     return Notices(notice_from(tomllib.loads(path.read_text("utf-8"))) for path in sorted(folder.glob("*.toml")))
-
-
-def read_words(path: Path) -> dict[str, dict[str, str]]:
-    """Every sentence and label by section and name."""
-    raw: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
-    return {section: {name: str(text) for name, text in texts.items()} for section, texts in raw.items()}
 
 
 class Lines:
@@ -105,7 +101,7 @@ class Desk:
     keyring: Keyring
     manners: Manners
     notices: Notices
-    words: Mapping[str, Mapping[str, str]]
+    speech: Speech
     throttles: Throttles
     lines: Lines = field(default_factory=Lines)
     _slugs: dict[str, AgencyId] = field(default_factory=dict)
@@ -159,15 +155,22 @@ class Desk:
         self.throttles.wrong_codes.require(source, clock.monotonic())
         raise Refused("not-found", 404)
 
-    def says(self, names: Sequence[str], *, by: datetime | None, agency: Agency) -> list[str]:
+    def says(self, names: Sequence[str], *, by: datetime | None, agency: Agency, language: str) -> list[str]:
         """The sentences of these names, times in the agency's zone."""
-        when = local_time(by, agency) if by is not None else ""
-        return [self.words["says"][name].format(by=when) for name in names]
+        words = self.speech.of(language)
+        when = local_time(by, agency, words) if by is not None else ""
+        return [words["says"][name].format(by=when) for name in names]
 
+    async def program(self, slug: str) -> tuple[Agency, Capabilities]:
+        """As `agency`, with what its program allows now. Raises `Refused` 404."""
+        agency_id = await self.agency_id(slug)
+        async with self.db.transaction([agency_id]) as tx:
+            agency, now = self.known(await load_agency(tx, agency_id)), await tx.now()
+        return agency, capabilities_at(agency, now)
 
-def local_time(moment: datetime, agency: Agency) -> str:
-    """A time as it is read aloud, in the agency's zone: "Monday 23 November, 14:30"."""
-    return moment.astimezone(ZoneInfo(agency.time_zone)).strftime("%A %-d %B, %H:%M")
+    def for_emergency(self) -> Desk:
+        """The same, on connections that ordinary requests never take."""
+        return replace(self, db=self.crisis)
 
 
 def source_of(request: Request) -> str:

@@ -13,9 +13,10 @@ from starlette.responses import HTMLResponse, JSONResponse
 from services.intake.actions import listings
 from services.intake.domain.listing import Kind, Listing
 from services.intake.domain.listing_upload import Wanted
-from services.intake.routes.desk import PAGES, Desk, read_words
+from services.intake.routes.desk import PAGES, Desk
 from services.intake.routes.keyed import Allowed, matching, parsed, tag
-from services.intake.routes.pages import Sheets
+from services.intake.routes.sheets import Sheets
+from services.intake.routes.speech import read_words
 from shared import clock
 from shared.db import Database
 from shared.types import REGION, Relation
@@ -85,11 +86,11 @@ def router(sheets: Sheets) -> APIRouter:
     async def page(slug: str, request: Request) -> HTMLResponse:
         found = await _found(desk, slug, (), None)
         today = clock.now().date()
-        spoken = words["es" if _spanish(request) else "en"]
+        request.state.language = "es" if _spanish(request) else "en"
+        spoken = words[request.state.language]
         return sheets.page(
             request,
             "resources.html",
-            language="es" if _spanish(request) else "en",
             say=spoken,
             groups=_groups([_shown(one, today) for one in found]),
         )

@@ -44,7 +44,9 @@ def router(desk: Desk, taking: Taking) -> APIRouter:
         An emergency is taken without whatever cannot be read of it; `not_taken` says which parts those were.
         """
         receipt = await taking.take(request, slug, body)
-        answer = answer_to(receipt) | {"resources": desk.lines.of(slug)}
+        answer = (
+            answer_to(receipt) | _for_somebody_else(desk, body, receipt.language) | {"resources": desk.lines.of(slug)}
+        )
         if body.left_out:
             answer["not_taken"] = [
                 {"pointer": pointer_to(one.path, one.code), "code": one.code} for one in body.left_out
@@ -66,6 +68,17 @@ def _about(agency: Agency) -> dict[str, Any]:
         "urgencies": [one.value for one in Urgency],
         "help": [one.value for one in Help],
     }
+
+
+def _for_somebody_else(desk: Desk, body: Request, language: str) -> dict[str, Any]:
+    """What the caller can do for them, and what became of the one message; nothing for who asks for themselves."""
+    if body.about != "someone_else":
+        return {}
+    words = desk.speech.of(desk.speech.tongue(language))
+    answer: dict[str, Any] = {"coaching": list(words["coaching_now" if body.emergency else "coaching"].values())}
+    if body.outreach is not None:
+        answer["outreach"] = "not-in-an-emergency" if body.emergency else "asked"
+    return answer
 
 
 def answer_to(receipt: Receipt) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Literal
 from uuid import UUID
@@ -16,16 +17,21 @@ from starlette.responses import JSONResponse
 
 from services.intake.actions import requester
 from services.intake.actions.requester import View
-from services.intake.domain.acts import Act, Another, Choose, Close, Release, Wait
+from services.intake.domain.acts import Act, Another, AskPeer, Choose, Close, Emergency, Release, Unconsented, Wait
+from services.intake.domain.clinical import Ended
 from services.intake.domain.codes import looks_like_code
 from services.intake.domain.request import Reach
 from services.intake.routes.desk import Desk, source_of
+from services.intake.routes.speech import Words
+from services.intake.store.cases import Keyed
 from services.intake.store.directory import PersonCard
 from shared.db import Transaction
 from shared.doors import Door
+from shared.errors import Refused
+from shared.events.intake import Ask
 from shared.http.idempotency import digest, key_of
 from shared.http.tracing import work_of
-from shared.types import REGION, AgencyId, PersonId
+from shared.types import REGION, AgencyId, PersonId, Urgency
 
 
 class _Body(BaseModel):
@@ -58,7 +64,13 @@ class NewReach(_Body):
     reach: Reach | None
 
 
-POSTS: dict[str, Act] = {"release": Release(), "another-peer": Another(), "close": Close()}
+POSTS: dict[str, Act] = {
+    "release": Release(),
+    "another-peer": Another(),
+    "peer": AskPeer(),
+    "emergency": Emergency(),
+    "close": Close(),
+}
 """What a POST under `/v1/case` does, by its last segment."""
 
 
@@ -67,6 +79,7 @@ def router(desk: Desk) -> APIRouter:
     routes = APIRouter(prefix="/v1/case", tags=["requester"])
     _reading(routes, desk)
     _choosing(routes, desk)
+    _clinical(routes, desk)
     for name in POSTS:
         _posting(routes, desk, name)
     return routes
@@ -85,9 +98,8 @@ def _reading(routes: APIRouter, desk: Desk) -> None:
         door = await admitted(desk, request)
         async with opened(desk, request, door) as tx:
             over = await requester.withdraw(tx, door)
-        return JSONResponse(
-            {"state": "withdrawn", "says": [desk.words["says"][over]], "resources": _lines(desk, request)}
-        )
+        says = desk.speech.of(_asked_language(desk, request))["says"][over]
+        return JSONResponse({"state": "withdrawn", "says": [says], "resources": _lines(desk, request)})
 
     @routes.get("/peers")
     async def peers(request: Request) -> JSONResponse:
@@ -117,18 +129,64 @@ def _choosing(routes: APIRouter, desk: Desk) -> None:
         return JSONResponse(await shown(desk, request, door))
 
 
-def _posting(routes: APIRouter, desk: Desk, name: str) -> None:
+def _clinical(routes: APIRouter, desk: Desk) -> None:
+    @routes.post("/clinician", status_code=HTTPStatus.ACCEPTED)
+    async def clinician(request: Request) -> JSONResponse:
+        """A clinician of the program, without a peer in between; nobody else is told. Where there is none, says so."""
+        door = await admitted(desk, request)
+        keyed = await _keyed(desk, request, door, "clinician")
+        async with opened(desk, request, door) as tx:
+            await requester.ask_clinician(tx, door, keyed=keyed)
+        return JSONResponse(await shown(desk, request, door), HTTPStatus.ACCEPTED)
+
+    @routes.put("/consents/{recipient}")
+    async def consent(request: Request, recipient: Literal["clinician"]) -> JSONResponse:
+        """Yes: a clinician of the program may know how to reach me, for 30 days, for this referral."""
+        del recipient
+        door = await admitted(desk, request)
+        async with opened(desk, request, door) as tx:
+            await requester.consent(tx, door)
+        return JSONResponse(await shown(desk, request, door))
+
+    @routes.delete("/consents/{recipient}")
+    async def unconsent(request: Request, recipient: Literal["clinician"]) -> JSONResponse:
+        """No, or not any more, at any time and without a reason."""
+        del recipient
+        door = await admitted(desk, request)
+        async with opened(desk, request, door) as tx:
+            await requester.act(tx, door, Unconsented())
+        return JSONResponse(await shown(desk, request, door))
+
+
+def _posting(routes: APIRouter, ordinary: Desk, name: str) -> None:
+    desk = ordinary.for_emergency() if name == "emergency" else ordinary
+
     async def post(request: Request) -> JSONResponse:
         door = await admitted(desk, request)
-        pepper = desk.keyring.derived("idempotency")
-        body = digest(pepper, name.encode() + b"\0" + await request.body())
-        keyed = requester.keyed_post(pepper, door, key_of(request), body)
-        async with opened(desk, request, door) as tx:
-            await requester.act(tx, door, POSTS[name], keyed=keyed)
+        keyed = await _keyed(desk, request, door, name)
+        try:
+            async with opened(desk, request, door) as tx:
+                await requester.act(tx, door, POSTS[name], keyed=keyed)
+        except Refused as refused:
+            raise _with_a_way_on(desk, door, refused) from None
         return JSONResponse(await shown(desk, request, door))
 
     post.__doc__ = POSTS[name].__doc__
     routes.add_api_route(f"/{name}", post, methods=["POST"], name=name, operation_id=name.replace("-", "_"))
+
+
+async def _keyed(desk: Desk, request: Request, door: Door, name: str) -> Keyed:
+    pepper = desk.keyring.derived("idempotency")
+    body = digest(pepper, name.encode() + b"\0" + await request.body())
+    return requester.keyed_post(pepper, door, key_of(request), body)
+
+
+def _with_a_way_on(desk: Desk, door: Door, refused: Refused) -> Refused:
+    """Whoever is told that a case is over is told where to ask anew."""
+    slug = desk.lines.slug_of(door.agency_id)
+    if refused.slug != "case-over" or slug is None:
+        return refused
+    return replace(refused, extra={"ask": f"/v1/agencies/{slug}/requests", "page": f"/a/{slug}"})
 
 
 async def admitted(desk: Desk, request: Request) -> Door:
@@ -173,10 +231,11 @@ async def shown(desk: Desk, request: Request, door: Door) -> dict[str, Any]:
     """The case as an answer holds it."""
     view = await seen(desk, request, door)
     case = view.case
+    language = desk.speech.tongue(request.query_params.get("lang", ""), case.ask.language)
     answer: dict[str, Any] = {
         "reference": view.reference,
         "state": case.stage.name,
-        "says": desk.says(view.says, by=view.next_by, agency=view.agency),
+        "says": desk.says(view.says, by=view.next_by, agency=view.agency, language=language),
         "next_by": view.next_by.isoformat() if view.next_by else None,
         "urgency": case.ask.urgency.value,
         "help": [one.value for one in case.ask.help],
@@ -185,12 +244,47 @@ async def shown(desk: Desk, request: Request, door: Door) -> dict[str, Any]:
         "can": list(view.can),
         "who": card_of(view.who) if view.who else None,
         "emergency": _emergency(view),
+        "clinical": _clinical_of(view),
+        "given": {"kinds": list(case.given), "listed": [one.document() for one in view.given]},
+        "coaching": list(coaching_of(case.ask, desk.speech.of(language)).values()),
         "resources": _lines(desk, request),
     }
     if not view.noticed:
-        notice = desk.notices.current(view.jurisdiction, case.ask.relation, case.ask.language)
+        notice = desk.notices.current(view.jurisdiction, case.ask.relation, language)
         answer["notice"] = notice.shown() | {"digest": notice.digest}
     return answer
+
+
+def coaching_of(ask: Ask, words: Words) -> Mapping[str, str]:
+    """What helps somebody who is worried about somebody else; nothing for anybody else."""
+    if ask.about != "someone_else":
+        return {}
+    return words["coaching_now" if ask.urgency is Urgency.EMERGENCY else "coaching"]
+
+
+def _clinical_of(view: View) -> dict[str, Any] | None:
+    clinical = view.case.clinical
+    if clinical is None:
+        return None
+    consents = [one for one in view.case.consents if one.referral == clinical.referral]
+    return {
+        "state": clinical.how if isinstance(clinical, Ended) else clinical.name,
+        "who": card_of(view.clinician) if view.clinician else None,
+        "consents": [
+            {
+                "recipient": one.recipient,
+                "purpose": one.purpose,
+                "given": one.given.isoformat(),
+                "expires": one.expires.isoformat(),
+                "withdrawn": one.withdrawn.isoformat() if one.withdrawn else None,
+            }
+            for one in consents
+        ],
+    }
+
+
+def _asked_language(desk: Desk, request: Request) -> str:
+    return desk.speech.tongue(request.query_params.get("lang", ""))
 
 
 def card_of(card: PersonCard) -> dict[str, Any]:
@@ -210,9 +304,9 @@ def _emergency(view: View) -> dict[str, Any] | None:
         return None
     return {
         "paged": alarm.accepted,
-        "acknowledged": alarm.acknowledged_by is not None,
+        "acknowledged": bool(alarm.takers),
         "contact": alarm.contact,
-        "who": card_of(view.coordinator) if view.coordinator else None,
+        "who": card_of(view.on_duty[-1]) if view.on_duty else None,
     }
 
 

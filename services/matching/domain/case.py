@@ -169,9 +169,12 @@ class InContact:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Nothing more will happen here; every row but the anchor is gone."""
+    """Every row but the anchor is gone. `by_peer`: a peer has closed it, and the case may ask for one again."""
+
+    by_peer: bool = False
 
 
+BY_PEER = "ended_by_peer"
 Open = Searching | Choosing | Unserved | Assigned | InContact
 State = HeardOf | Open | Ended
 
@@ -206,7 +209,7 @@ def stands(state: State) -> Stands:
             return Stands("assigned", "peer", state.until)
         case InContact():
             return Stands("in_contact", "peer", state.until)
-        case Ended():
-            return Stands("ended")
+        case Ended(by_peer):
+            return Stands(BY_PEER if by_peer else "ended")
         case _:
             assert_never(state)

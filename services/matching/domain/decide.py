@@ -122,10 +122,11 @@ def _of_open(state: Open, what: Later, world: World, effects: Effects) -> tuple[
 
 
 def _requested(state: State, ask: Ask, subject: Subject, world: World, effects: Effects) -> State:
-    if not isinstance(state, HeardOf):
+    """A search begins; also where an earlier peer has closed, and the case goes on with a clinician alone."""
+    if not isinstance(state, HeardOf) and state != Ended(by_peer=True):
         return state
     chooses = ask.choose == "shortlist" and not is_crisis(ask)
-    out: dict[PersonId, datetime | None] = dict.fromkeys(state.kept_out)
+    out: dict[PersonId, datetime | None] = dict.fromkeys(state.kept_out if isinstance(state, HeardOf) else ())
     case = Case(subject.case_id, subject.agency_id, ask, chooses, world.now, kept_out=out)
     return begun(case, world, effects)
 

@@ -191,7 +191,8 @@ def _stepped_back(state: Open, assignment: Assignment, reply: ReplyReceived, wor
 
 def _closed(state: Open, reply: ReplyReceived, world: World, effects: Effects) -> State:
     effects.tell(ReplySettled(reply=reply.reply, outcome="noted"))
-    return ended(state, "closed", world, effects)
+    ended(state, "closed", world, effects)
+    return Ended(by_peer=True)
 
 
 def ended(state: Open, how: Literal["closed", "withdrawn"], world: World, effects: Effects) -> Ended:

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from services.intake.domain.acts import AskClinician, Consented, Endangered
+from services.intake.domain.acts import Help as HelpThereIs
 from services.intake.domain.case import Case, Known
-from services.intake.domain.course import begun, heard
+from services.intake.domain.course import Direct, begun, heard
 from shared.events import Fact
 from shared.events.intake import Ask
 from shared.events.matching import (
@@ -25,7 +27,24 @@ from shared.events.matching import (
 )
 from shared.events.notify import PageSettled
 from shared.events.policy import Capabilities, Policy
-from shared.events.referral import HumanContactConfirmed, LadderAcknowledged, LadderEnded, LadderStarted, RungPaged
+from shared.events.referral import (
+    ConsentAsked,
+    HumanContactConfirmed,
+    LadderAcknowledged,
+    LadderEnded,
+    LadderStarted,
+    NoClinicalPath,
+    ReferralAccepted,
+    ReferralCancelled,
+    ReferralCompleted,
+    ReferralFailed,
+    ReferralInProgress,
+    ReferralOnHold,
+    ReferralRejected,
+    ReferralRequested,
+    ResourcesGiven,
+    RungPaged,
+)
 from shared.types import Help, PersonId, Relation, Structure, Urgency
 
 NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
@@ -120,3 +139,46 @@ ACKNOWLEDGED = LadderAcknowledged(ladder=LADDER, person=DUTY)
 CONTACT = HumanContactConfirmed(ladder=LADDER, person=DUTY)
 LADDER_OVER = LadderEnded(ladder=LADDER, how="nobody")
 LADDER_BEGAN = LadderStarted(ladder=LADDER)
+
+# --- the clinical side
+
+DOC, DEPUTY = PersonId(UUID(int=0x51)), PersonId(UUID(int=0x52))
+REFERRAL, OTHER_REFERRAL = UUID(int=0x61), UUID(int=0x62)
+CONSENT, OTHER_CONSENT = UUID(int=0x71), UUID(int=0x72)
+NOTHING = POLICY.capabilities
+ADVISOR = NOTHING.model_copy(update={"consult": True})
+SUPERVISOR = Capabilities(consult=True, accept_referral=True, direct_employee=True, direct_family=True, on_call=True)
+WITH_CLINICIAN = POLICY.model_copy(update={"structure": Structure.CLINICAL_SUPERVISOR, "capabilities": SUPERVISOR})
+URGENT_POLICY = POLICY.model_copy(update={"answer_within_s": 180, "contact_within_s": 600, "choose_within_s": 0})
+
+ASKED = ConsentAsked(referral=REFERRAL, remind_at=LATER)
+YES, YES_AGAIN = Consented(CONSENT), Consented(OTHER_CONSENT)
+REQUESTED = ReferralRequested(
+    referral=REFERRAL, clinician=DOC, consent=CONSENT, urgency=Urgency.ROUTINE, direct=False, due=LATER
+)
+ACCEPTED = ReferralAccepted(referral=REFERRAL, clinician=DOC, consent=CONSENT, due=LATER)
+REJECTED = ReferralRejected(referral=REFERRAL, clinician=DOC)
+ON_HOLD = ReferralOnHold(referral=REFERRAL, clinician=DOC, until=LATER)
+GOING = ReferralInProgress(referral=REFERRAL, clinician=DOC)
+COMPLETED = ReferralCompleted(referral=REFERRAL, clinician=DOC)
+FAILED = ReferralFailed(referral=REFERRAL, recipients=())
+CANCELLED = ReferralCancelled(referral=REFERRAL)
+NO_PATH = NoClinicalPath(why="no_clinician", kinds=("counselling", "eap"))
+GIVEN = ResourcesGiven(kinds=("group",))
+HELP = HelpThereIs(URGENT_POLICY, "US-CA", ((DOC,), (DUTY,)))
+DANGER, PRESSED = Endangered(HELP, at_door=False), Endangered(HELP, at_door=True)
+
+
+def supervised(**changed: Any) -> Case:
+    """A case of an agency with a clinical supervisor."""
+    return case(policy=WITH_CLINICIAN, **changed)
+
+
+def direct(**changed: Any) -> Case:
+    """A case that asks for the clinician at once."""
+    ids = Direct(REFERRAL, CONSENT)
+    return begun(ask(policy=WITH_CLINICIAN, **changed), NOW, jurisdiction="US-CA", direct=ids).case
+
+
+def wanted(present: Capabilities = SUPERVISOR) -> AskClinician:
+    return AskClinician(REFERRAL, CONSENT, present)

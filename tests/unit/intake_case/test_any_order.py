@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from services.intake.domain.acts import (
     Another,
+    AskPeer,
     Choose,
     Close,
     Release,
     SetReach,
     TimeIsUp,
+    Unconsented,
     Wait,
     Withdraw,
 )
@@ -22,31 +24,48 @@ from services.intake.domain.status import possible, sentences
 from shared.errors import Refused
 from shared.events.intake import ContactReleased
 from tests.unit.intake_case.given import (
+    ACCEPTED,
     ACKNOWLEDGED,
     ANA,
+    ASKED,
     BEN,
+    CANCELLED,
+    COMPLETED,
     CONFIRMED,
     CONTACT,
+    DANGER,
+    FAILED,
+    GIVEN,
+    GOING,
     LADDER,
     LADDER_BEGAN,
     LADDER_OVER,
+    NO_PATH,
     NOBODY,
     NOW,
+    ON_HOLD,
     OTHER_OFFER,
     OTHER_PAGE,
     OVERDUE,
     PAGED,
+    PRESSED,
+    REJECTED,
+    REQUESTED,
     SECOND,
     STARTED,
+    WITH_CLINICIAN,
+    YES,
     assigned,
     case,
     declined,
+    direct,
     emergency,
     ended,
     folded,
     listed,
     offered,
     settled,
+    wanted,
 )
 
 MATCHING = [
@@ -61,15 +80,35 @@ MATCHING = [
     assigned(BEN, SECOND),
     ended("closed", SECOND, BEN),
 ]
+CLINICAL = [ASKED, REQUESTED, ACCEPTED, REJECTED, ON_HOLD, GOING, COMPLETED, FAILED, CANCELLED, NO_PATH, GIVEN]
 REFERRAL = [LADDER_BEGAN, PAGED, ACKNOWLEDGED, CONTACT, LADDER_OVER]
 NOTIFY = [settled("accepted"), settled("failed", OTHER_PAGE)]
 
 HAPPENINGS = st.one_of(
-    st.sampled_from([*MATCHING, *REFERRAL, *NOTIFY, NOBODY, listed(ANA, BEN), ended("lapsed"), ended("replaced")]),
-    st.sampled_from([Choose(ANA), Choose(None), Wait(), Release(), Another(), Close(), SetReach(b"x"), Withdraw()]),
+    st.sampled_from(
+        [*MATCHING, *REFERRAL, *NOTIFY, *CLINICAL, NOBODY, listed(ANA, BEN), ended("lapsed"), ended("replaced")]
+    ),
+    st.sampled_from(
+        [
+            Choose(ANA),
+            Choose(None),
+            Wait(),
+            Release(),
+            Another(),
+            Close(),
+            SetReach(b"x"),
+            Withdraw(),
+            AskPeer(),
+            wanted(),
+            YES,
+            Unconsented(),
+            DANGER,
+            PRESSED,
+        ]
+    ),
     st.builds(
         TimeIsUp,
-        st.sampled_from(["choose", "release", "review", "grace"]),
+        st.sampled_from(["choose", "release", "review", "rest", "grace"]),
         st.integers(0, 6),
         st.booleans(),
     ),
@@ -105,12 +144,21 @@ def test_whoever_took_the_page_is_told_exactly_once(order: list[object]) -> None
     assert len(told) == 1
 
 
-@given(st.booleans(), st.sampled_from(["on_accept", "ask_me"]), st.lists(HAPPENINGS, max_size=25))
+@given(
+    st.sampled_from(["emergency", "direct", "peer"]),
+    st.sampled_from(["on_accept", "ask_me"]),
+    st.lists(HAPPENINGS, max_size=25),
+)
 @settings(max_examples=400)
 def test_whatever_happens_a_case_has_an_owner_and_a_due_time_or_is_over(
-    urgent: bool, release: str, happenings: list[object]
+    begins: str, release: str, happenings: list[object]
 ) -> None:
-    state = emergency() if urgent else case(release=release, choose="shortlist")
+    starts = {
+        "emergency": emergency(),
+        "direct": direct(),
+        "peer": case(release=release, choose="shortlist", policy=WITH_CLINICIAN),
+    }
+    state = starts[begins]
     for what in happenings:
         try:
             step = heard(state, what, NOW)

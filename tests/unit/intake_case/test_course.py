@@ -87,7 +87,7 @@ REACHED = b"sealed"
 
 def test_a_request_begins_with_a_search_that_has_a_due_time() -> None:
     first = begun(ask(), NOW, jurisdiction="US-CA", rungs=())
-    assert first.fact == RequestSubmitted(ask=ask())
+    assert first.facts == (RequestSubmitted(ask=ask()),)
     assert first.case.stage == Searching(NOW + timedelta(hours=1))
     assert first.case.alarm is None
 
@@ -95,7 +95,7 @@ def test_a_request_begins_with_a_search_that_has_a_due_time() -> None:
 def test_an_emergency_says_everything_that_others_need() -> None:
     wanted = ask(urgency=Urgency.EMERGENCY)
     first = begun(wanted, NOW, jurisdiction="US-CA", rungs=((DUTY,),))
-    assert first.fact == CrisisRaised(ask=wanted, jurisdiction="US-CA", rungs=((DUTY,),))
+    assert first.facts == (CrisisRaised(ask=wanted, jurisdiction="US-CA", rungs=((DUTY,),)),)
     assert first.case.alarm is not None
 
 
@@ -109,7 +109,7 @@ def test_offers_are_shown_until_they_are_answered() -> None:
 
 def test_an_accepted_offer_is_released_at_once() -> None:
     start = replace(case(), reach=REACHED)
-    released = ContactReleased(assignment=FIRST, recipient=ANA, sealed=REACHED)
+    released = ContactReleased(assignment=FIRST, recipient=ANA, sealed=REACHED, advisers=("coordinator", "peer"))
     assert facts_of(folded(start, [offered()]), assigned()) == [released]
     assert isinstance(folded(start, [offered(), assigned()]).stage, Released)
 
@@ -218,7 +218,7 @@ def test_there_has_to_be_somebody_to_replace() -> None:
 def test_a_new_reach_goes_to_whoever_had_the_old_one() -> None:
     assert facts_of(case(), SetReach(b"new")) == []
     assert facts_of(folded(case(release="ask_me"), [assigned()]), SetReach(b"new")) == []
-    again = ContactReleased(assignment=FIRST, recipient=ANA, sealed=b"new")
+    again = ContactReleased(assignment=FIRST, recipient=ANA, sealed=b"new", advisers=("coordinator", "peer"))
     assert facts_of(folded(case(), [assigned()]), SetReach(b"new")) == [again]
 
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.intake.domain import codes
-from services.intake.domain.request import Request, refuse_what_cannot_be_yet
+from services.intake.domain.request import Request, refuse_what_does_not_fit
 from services.intake.routes import ask
 from shared.errors import Refused
 from shared.http.problems import problems_of
@@ -66,16 +66,43 @@ def test_the_same_request_has_the_same_bytes_whatever_the_order() -> None:
     )
 
 
-def test_somebody_elses_need_is_not_taken_yet() -> None:
-    with pytest.raises(Refused, match="someone-else-not-yet"):
-        refuse_what_cannot_be_yet(Request.model_validate(BODY | {"about": "someone_else"}))
+OUTREACH = {"channel": "mail", "address": "Pat@Home.test"}
+
+
+def test_one_message_goes_only_to_somebody_else() -> None:
+    worried = Request.model_validate(BODY | {"about": "someone_else", "outreach": OUTREACH})
+    refuse_what_does_not_fit(worried)
+    assert worried.outreach is not None
+    assert worried.outreach.normalised() == "pat@home.test"
+    with pytest.raises(Refused, match="invalid"):
+        refuse_what_does_not_fit(Request.model_validate(BODY | {"outreach": OUTREACH}))
+
+
+def test_there_is_no_place_for_the_name_of_somebody_else() -> None:
+    for more in ({"name": "Pat"}, {"outreach": OUTREACH | {"name": "Pat"}}):
+        with pytest.raises(ValidationError):
+            Request.model_validate(BODY | {"about": "someone_else"} | more)
+
+
+@pytest.mark.parametrize(("urgency", "direct"), [("routine", True), ("emergency", False)])
+def test_in_an_emergency_nobody_waits_for_a_clinician_alone(urgency: str, direct: bool) -> None:
+    assert Request.model_validate(BODY | {"want": "clinician", "urgency": urgency}).direct is direct
+
+
+def test_what_they_may_call_you_is_at_most_sixty_characters() -> None:
+    reach = {"channel": "call", "address": "801 555 0123"}
+    named = Request.model_validate(BODY | {"reach": reach | {"name": " Sam "}})
+    assert named.reach is not None
+    assert named.reach.normalised().name == "Sam"
+    with pytest.raises(ValidationError):
+        Request.model_validate(BODY | {"reach": reach | {"name": "x" * 61}})
 
 
 def test_only_an_emergency_comes_without_a_notice() -> None:
     bare = {name: value for name, value in BODY.items() if name != "notice"}
     with pytest.raises(Refused, match="invalid"):
-        refuse_what_cannot_be_yet(Request.model_validate(bare))
-    refuse_what_cannot_be_yet(Request.model_validate(bare | {"urgency": "emergency"}))
+        refuse_what_does_not_fit(Request.model_validate(bare))
+    refuse_what_does_not_fit(Request.model_validate(bare | {"urgency": "emergency"}))
 
 
 def test_a_code_has_128_bits_and_its_hash_43_characters() -> None:

@@ -2,43 +2,65 @@
 
 import re
 import tomllib
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
-from services.intake.domain.acts import SetReach, TimeIsUp, Withdraw
+from services.intake.domain.acts import SetReach, TimeIsUp, Unconsented, Withdraw
 from services.intake.domain.agency import Line
 from services.intake.domain.case import Case
 from services.intake.domain.course import heard
+from services.intake.domain.listing import KINDS
 from services.intake.domain.notices import BadNotice, Notices, notice_from
 from services.intake.domain.request import Topic
 from services.intake.domain.resources import GENERAL, resources_with
 from services.intake.domain.status import sentences
-from services.intake.routes.desk import PAGES, read_notices, read_words
+from services.intake.routes.desk import PAGES, read_notices
+from services.intake.routes.speech import local_time, read_speech
 from shared.types import Help, Relation, Urgency
+from tests.integration.intake_case.front import riverton
 from tests.unit.intake_case.given import (
+    ACCEPTED,
     ACKNOWLEDGED,
     ANA,
+    ASKED,
+    COMPLETED,
     CONFIRMED,
     CONTACT,
+    FAILED,
+    GIVEN,
+    GOING,
     LADDER_OVER,
+    NO_PATH,
     NOBODY,
     NOW,
+    ON_HOLD,
     OVERDUE,
     PAGED,
+    REQUESTED,
+    YES,
     assigned,
     case,
+    direct,
     emergency,
     ended,
     folded,
     listed,
     offered,
     settled,
+    supervised,
 )
 
-WORDS = read_words(PAGES / "words.toml")
+SPEECH = read_speech(PAGES / "words")
+WORDS = SPEECH.of("en")
 NOTICES = read_notices(PAGES / "notices")
+PLACES = re.compile(r"\{\w+\}")
+NOT_SAID = re.compile(
+    r"\b(weak|weakness|d[ée]bil|debilidad|peerline|support group|grupo de apoyo"
+    r"|at[- ]risk officer|high[- ]risk (job|profession)|profesi[óo]n de (alto )?riesgo)\b",
+    re.IGNORECASE,
+)
 JURISDICTIONS = ("US", "US-CA", "US-UT", "US-MN", "US-CO")
 
 
@@ -47,6 +69,44 @@ def test_every_label_and_topic_has_a_word() -> None:
     assert set(WORDS["relation"]) == {one.value for one in Relation}
     assert set(WORDS["help"]) == {one.value for one in Help}
     assert set(WORDS["topics"]) == {one.value for one in Topic}
+    assert set(WORDS["kinds"]) == set(KINDS)
+    assert set(WORDS["about"]) == {"self", "someone_else"}
+    assert set(WORDS["want"]) == {"peer", "clinician"}
+
+
+def test_english_and_spanish_have_the_same_names_and_the_same_places_to_fill() -> None:
+    spanish = SPEECH.of("es")
+    assert {name: set(texts) for name, texts in WORDS.items()} == {name: set(texts) for name, texts in spanish.items()}
+    for section, texts in WORDS.items():
+        for name, text in texts.items():
+            assert sorted(PLACES.findall(text)) == sorted(PLACES.findall(spanish[section][name]))
+            assert spanish[section][name].strip()
+
+
+def test_what_is_wished_for_in_a_language_that_is_not_spoken_here_is_answered_in_the_next() -> None:
+    assert SPEECH.tongue("", "fr", "es-MX", "en") == "es"
+    assert SPEECH.tongue("tlh") == "en"
+    assert (SPEECH.other("en"), SPEECH.other("es")) == ("es", "en")
+
+
+def test_a_time_is_read_aloud_in_each_language() -> None:
+    moment = datetime(2026, 11, 23, 21, 30, tzinfo=UTC)
+    agency = riverton()
+    assert local_time(moment, agency, WORDS) == "Monday 23 November, 14:30"
+    assert local_time(moment, agency, SPEECH.of("es")) == "lunes 23 de noviembre, 14:30"
+
+
+CLINICAL = [ASKED, YES, REQUESTED, ACCEPTED, ON_HOLD, GOING]
+
+
+@pytest.mark.parametrize("states", range(len(CLINICAL) + 1))
+@pytest.mark.parametrize("last", [None, COMPLETED, FAILED, Unconsented(), NO_PATH, GIVEN])
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_every_sentence_of_the_clinical_side_has_words(states: int, last: object, language: str) -> None:
+    happened = [*CLINICAL[: states or 1], *([last] if last else [])]
+    found = sentences(folded(supervised(), happened))
+    assert set(found) <= set(SPEECH.of(language)["says"])
+    assert set(sentences(folded(direct(), happened[1:]))) <= set(SPEECH.of(language)["says"])
 
 
 @pytest.mark.parametrize(
@@ -103,15 +163,13 @@ def test_who_has_let_a_time_pass_reads_so_before_anybody_hears_of_it() -> None:
 
 
 def _texts() -> dict[str, str]:
-    files = [*PAGES.glob("templates/*.html"), *PAGES.glob("notices/*.toml"), PAGES / "words.toml"]
+    files = [*PAGES.glob("templates/*.html"), *PAGES.glob("notices/*.toml"), *PAGES.glob("words/*.toml")]
     return {str(path.relative_to(PAGES)): path.read_text("utf-8") for path in files}
 
 
 @pytest.mark.parametrize("name", sorted(_texts()))
 def test_no_text_calls_anybody_weak_names_the_product_or_draws_risk_from_the_job(name: str) -> None:
-    found = re.search(
-        r"\b(weak|weakness|peerline|at[- ]risk officer|high[- ]risk (job|profession))\b", _texts()[name], re.IGNORECASE
-    )
+    found = NOT_SAID.search(_texts()[name])
     assert found is None
 
 
@@ -133,7 +191,20 @@ def test_every_jurisdiction_has_its_own_draft_for_employees_and_for_families(
 
 
 def test_where_no_statute_is_on_file_the_federal_model_is_shown() -> None:
-    assert NOTICES.current("US-ZZ", Relation.OFFICER, "es").version == "us-employee-en-1"
+    assert NOTICES.current("US-ZZ", Relation.OFFICER, "fr").version == "us-employee-en-1"
+
+
+@pytest.mark.parametrize(("relation", "group"), [(Relation.CIVILIAN, "employee"), (Relation.FAMILY, "family")])
+def test_where_no_statute_is_on_file_there_is_a_spanish_draft(relation: Relation, group: str) -> None:
+    notice = NOTICES.current("US-ZZ", relation, "es-MX")
+    english = NOTICES.current("US-ZZ", relation, "en")
+    assert notice.version == f"us-{group}-es-1"
+    assert "counsel" in notice.draft
+    assert [len(one.lines) for one in notice.sections] == [len(one.lines) for one in english.sections]
+
+
+def test_the_law_of_the_place_goes_before_the_language() -> None:
+    assert NOTICES.current("US-UT", Relation.OFFICER, "es").version == "us-ut-employee-en-1"
 
 
 def test_a_notice_that_lacks_something_or_comes_twice_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,165 @@
+"""What matching says: who is asked, who has accepted, who is in touch, that it has ended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from services.intake.domain.acts import Step
+from services.intake.domain.case import (
+    Accepted,
+    Asked,
+    Case,
+    Choice,
+    Choosing,
+    Helped,
+    InContact,
+    Open,
+    Over,
+    Released,
+    Searching,
+    Support,
+    Unserved,
+    is_emergency,
+    support_of,
+)
+from services.intake.domain.course import showing
+from services.intake.domain.course.ends import REVIEW_AFTER, peer_closed, with_timer, within
+from shared.events.intake import BarsChanged
+from shared.events.matching import (
+    AssignmentEnded,
+    ContactConfirmed,
+    ContactOverdue,
+    NobodyFound,
+    OfferDeclined,
+    OfferExpired,
+    OfferMade,
+    OfferRescinded,
+    PeerAssigned,
+    SearchStarted,
+    ShortlistReady,
+)
+from shared.types import PersonId
+
+KEPT_ENDED = 50
+
+
+def matched(case: Case, what: object, now: datetime) -> Step:
+    """What a fact of matching comes to; whatever is none changes nothing."""
+    match what:
+        case _ if isinstance(case.stage, Over):
+            pass
+        case SearchStarted(due=due):
+            return Step(_waiting(case, Searching(due)))
+        case NobodyFound(recipients=recipients, next_try=next_try):
+            return Step(_waiting(case, Unserved(next_try, told=bool(recipients))))
+        case ShortlistReady():
+            return _shortlisted(case, what)
+        case OfferMade(offer=offer, expires=expires):
+            standing = case.stage.offers if isinstance(case.stage, Asked) else ()
+            return Step(_waiting(case, Asked((*(one for one in standing if one.offer != offer), Open(offer, expires)))))
+        case OfferDeclined(offer=offer) | OfferExpired(offer=offer) | OfferRescinded(offer=offer):
+            return Step(_answered(case, offer, now))
+        case PeerAssigned():
+            return _assigned(case, Support(what.assignment, what.person, what.contact_by), now)
+        case ContactOverdue(assignment=assignment):
+            return Step(_overdue(case, assignment, now))
+        case ContactConfirmed(assignment=assignment):
+            return _confirmed(case, assignment, now)
+        case AssignmentEnded(assignment=assignment, how=how):
+            return _ended(case, assignment, now, closed=how == "closed")
+        case _:
+            pass
+    return Step(case)
+
+
+def barred(case: Case, people: tuple[PersonId, ...]) -> Step:
+    """Whoever a name now stands for is barred from now on, and stays so when the directory changes again."""
+    bars = tuple(sorted({*case.ask.bars, *people}))
+    if isinstance(case.stage, Over) or len(bars) == len(case.ask.bars):
+        return Step(case)
+    ask = case.ask.model_copy(update={"bars": bars})
+    left = tuple(one for one in case.shortlist if one.person not in bars)
+    return Step(replace(case, ask=ask, shortlist=left), (BarsChanged(bars=bars),), acts=("bars_changed",))
+
+
+def anew(case: Case) -> Case:
+    """The case for another search from the start: whoever was refused stays out of it."""
+    bars = tuple(sorted({*case.ask.bars, *case.refused}))
+    return replace(case, ask=case.ask.model_copy(update={"bars": bars}))
+
+
+def _waiting(case: Case, stage: Searching | Asked | Unserved) -> Case:
+    """While a peer stands by, a second search runs beside it and only moves the due time of one who is silent."""
+    held = case.stage
+    if not isinstance(held, Helped):
+        return replace(case, stage=stage)
+    if isinstance(held, Released) and held.overdue:
+        due = max(one.expires for one in stage.offers) if isinstance(stage, Asked) else stage.due
+        return replace(case, stage=replace(held, due=due))
+    return case
+
+
+def _shortlisted(case: Case, what: ShortlistReady) -> Step:
+    if isinstance(case.stage, Helped):
+        return Step(case)
+    without = {*case.refused, *case.ask.bars}
+    listed = tuple(Choice(one.person, one.available) for one in what.candidates if one.person not in without)
+    after = replace(case, shortlist=listed)
+    if isinstance(case.stage, Choosing):
+        # A list that is made afresh while the requester chooses gives no new time to be reminded after.
+        return Step(after)
+    return with_timer(after, Choosing(what.due), "choose", what.due)
+
+
+def _answered(case: Case, offer: UUID, now: datetime) -> Case:
+    if not isinstance(case.stage, Asked):
+        return case
+    left = tuple(one for one in case.stage.offers if one.offer != offer)
+    # Matching asks the next one, or says that nobody is left, in the same breath.
+    return replace(case, stage=Asked(left) if left else Searching(now + within(case.ask.policy.answer_within_s)))
+
+
+def _assigned(case: Case, support: Support, now: datetime) -> Step:
+    held = support_of(case)
+    if support.assignment in case.ended or (held is not None and held.assignment == support.assignment):
+        return Step(case)
+    if support.person in case.ask.bars:
+        # Barred while matching had not heard of it: matching ends this in a moment, and nothing is shown until then.
+        return Step(case)
+    if case.ask.release == "ask_me" and not is_emergency(case):
+        due = now + within(case.ask.policy.choose_within_s)
+        return with_timer(case, Accepted(support, due), "release", due)
+    return released(case, support)
+
+
+def released(case: Case, support: Support) -> Step:
+    """The peer may see how to reach the requester."""
+    after = replace(case, stage=Released(support, support.contact_by))
+    return Step(after, (showing.to_peer(case, support),), acts=("contact_released",))
+
+
+def _overdue(case: Case, assignment: UUID, now: datetime) -> Case:
+    stage = case.stage
+    if not isinstance(stage, Released) or stage.support.assignment != assignment:
+        return case
+    return replace(case, stage=Released(stage.support, now + within(case.ask.policy.answer_within_s), overdue=True))
+
+
+def _confirmed(case: Case, assignment: UUID, now: datetime) -> Step:
+    support = support_of(case)
+    if support is None or support.assignment != assignment:
+        return Step(case)
+    due = now + REVIEW_AFTER
+    return with_timer(replace(case, served=True), InContact(support, due), "review", due)
+
+
+def _ended(case: Case, assignment: UUID, now: datetime, *, closed: bool) -> Step:
+    support = support_of(case)
+    after = replace(case, ended=(*case.ended, assignment)[-KEPT_ENDED:])
+    if support is None or support.assignment != assignment:
+        return Step(after)
+    if closed:
+        return peer_closed(after, now)
+    return Step(replace(after, stage=Searching(now + within(case.ask.policy.answer_within_s))))

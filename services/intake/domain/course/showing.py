@@ -1,0 +1,61 @@
+"""Who is shown how to reach the requester. Every `ContactReleased` is made here.
+
+A clinician sees it by a live consent alone (I13); a peer after the requester's OK where that was asked for; whoever
+takes an emergency's page at once, since they must be able to call.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from services.intake.domain.case import Accepted, Case, Support, Taker, support_of
+from services.intake.domain.clinical import With, live_consent, path_of
+from shared.events.intake import Adviser, ContactReleased
+
+_WITH_CLINICIAN: tuple[Adviser, ...] = ("clinician", "coordinator", "peer")
+_WITHOUT: tuple[Adviser, ...] = ("coordinator", "peer")
+
+
+def to_peer(case: Case, support: Support) -> ContactReleased:
+    """To the peer who supports, with what the program offers to peers by the capabilities stamped on the case."""
+    capabilities = case.ask.policy.capabilities
+    return ContactReleased(
+        assignment=support.assignment,
+        recipient=support.person,
+        sealed=case.reach,
+        advisers=_WITH_CLINICIAN if capabilities.consult else _WITHOUT,
+        clinical=path_of(capabilities),
+        about=case.ask.about,
+    )
+
+
+def to_taker(case: Case, taker: Taker) -> ContactReleased:
+    """To whoever took an emergency's page."""
+    return ContactReleased(assignment=taker.ladder, recipient=taker.person, sealed=case.reach, about=case.ask.about)
+
+
+def to_clinician(case: Case, clinical: With, now: datetime) -> ContactReleased | None:
+    """To the clinician of a referral; None without a consent that is live now, or for one who is barred meanwhile."""
+    consent = live_consent(case.consents, clinical.referral, now)
+    if consent is None or clinical.clinician in case.ask.bars:
+        return None
+    return ContactReleased(
+        assignment=clinical.referral,
+        recipient=clinical.clinician,
+        sealed=case.reach,
+        about=case.ask.about,
+        consent=consent.consent,
+    )
+
+
+def to_all(case: Case, now: datetime) -> tuple[ContactReleased, ...]:
+    """To everybody who was shown an older way, or that there was none."""
+    support, alarm, clinical = support_of(case), case.alarm, case.clinical
+    shown: list[ContactReleased | None] = []
+    if support is not None and not isinstance(case.stage, Accepted):
+        shown.append(to_peer(case, support))
+    if alarm is not None:
+        shown += [to_taker(case, one) for one in alarm.takers if one.person not in case.ask.bars]
+    if isinstance(clinical, With) and clinical.shown:
+        shown.append(to_clinician(case, clinical, now))
+    return tuple(one for one in shown if one is not None)
