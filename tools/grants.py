@@ -79,7 +79,8 @@ async def policies(connection: asyncpg.Connection[Any]) -> dict[str, dict[str, s
     for row in await connection.fetch(_POLICIES, list(SCHEMAS)):
         rows = shown(row["qual"], row["with_check"])
         roles = ", ".join(sorted(of_house(role, row["schema"]) for role in row["roles"]))
-        said = f"{row['cmd']} TO {roles}: {rows}"
+        only = "" if row["permissive"] == "PERMISSIVE" else " only"
+        said = f"{row['cmd']} TO {roles}{only}: {rows}"
         found[row["schema"]]["policies"][f"{row['object']}.{row['name']}"] = said
     return {section: roles["policies"] for section, roles in folded(found).items()}
 

@@ -140,6 +140,7 @@ class LocalRegion:
         if service in WITH_KEYS:
             found["PEERLINE_KEYRING"] = str(keyring_in(self.state))
         if service == "notify":
+            found["PEERLINE_INTAKE_URL"] = self.url("intake")
             found["PEERLINE_SMTP_HOST"] = self.endpoints.smtp_host
             found["PEERLINE_SMTP_PORT"] = str(self.endpoints.smtp_port)
         return found | self._tracing()

@@ -18,7 +18,7 @@ from services.notify.settings import NotifySettings
 from shared import vault
 from shared.db import Database
 from shared.events import IntakeFact, MatchingFact, ReferralFact
-from shared.events.envelope import CONTACTS, DIRECTORY, INTAKE, INTAKE_CRISIS, MATCHING, REFERRAL_CRISIS
+from shared.events.envelope import CONTACTS, DIRECTORY, INTAKE, INTAKE_CRISIS, MATCHING, REFERRAL, REFERRAL_CRISIS
 from shared.http import foundation, health
 from shared.http.health import Readiness
 from shared.http.sessions import SessionCookie
@@ -51,7 +51,7 @@ def notify_app(db: Database, office: Office, settings: NotifySettings, ready: Re
     app = FastAPI(title=settings.page_title, docs_url=None, redoc_url=None, openapi_url=None)
     look = Look(
         Desk(db, office),
-        Dress(settings.page_title, urlsplit(settings.public_url).path),
+        Dress(settings.page_title, urlsplit(settings.public_url).path, settings.intake_url),
         secret=office.keyring.derived("nonce"),
         cookie=SessionCookie(https=settings.https, name="n"),
     )
@@ -67,7 +67,10 @@ async def main() -> None:
     office = office_of(settings)
     async with opened("notify", settings) as process:
         process.consume(
-            "ordinary", [INTAKE.name, MATCHING.name], subscribers.ordinary, schema=IntakeFact | MatchingFact
+            "ordinary",
+            [INTAKE.name, MATCHING.name, REFERRAL.name],
+            subscribers.ordinary,
+            schema=IntakeFact | MatchingFact | ReferralFact,
         )
         process.consume(
             "crisis", [INTAKE_CRISIS.name, REFERRAL_CRISIS.name], subscribers.crisis, schema=IntakeFact | ReferralFact

@@ -27,6 +27,8 @@ class NotifySettings(Settings):
     mail_sender: str = Field(default="messages@localhost", pattern=r"^[^@\s<>]+@[^@\s<>]+$")
     public_url: str = Field(default="http://127.0.0.1:18081", pattern=r"^https?://[^\s/]+(/[^\s]*)?[^/\s]$")
     """What links in mails begin with, as seen from a phone."""
+    intake_url: str = Field(default="http://127.0.0.1:18080", pattern=r"^https?://[^\s/]+(/[^\s]*)?[^/\s]$")
+    """Where the agencies' public pages are, as seen from a phone."""
     page_title: str = "Message"
 
     @property

@@ -10,7 +10,7 @@ from shared.delivery import Received
 
 
 async def ordinary(tx: Transaction, received: Sequence[Received]) -> None:
-    """What intake and matching say about cases."""
+    """What intake, matching and referral say about cases."""
     await hearing.of_cases(tx, received)
 
 

@@ -182,6 +182,8 @@ class ReferralRequested(Fact):
     urgency: Urgency
     direct: bool
     due: AwareDatetime
+    language: str = ""
+    """The requester's, so that a clinician knows it before accepting."""
 
 
 class ReferralAccepted(Fact):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from services.notify.domain.case import CaseState
 from services.notify.domain.deciding import SETTLE_WITHIN, Decider, What
-from services.notify.domain.matters import Matter, Reply
+from services.notify.domain.matters import Matter, Reply, settler
+from services.notify.domain.things import Consult, Referral
 from services.notify.store import cases as rows
-from shared import clock, timers
+from services.notify.store import things
+from shared import clock, timers, vault
 from shared.anchors import PLACEHOLDER, Anchor
 from shared.casework import Decided, Input, Standing, Wake
 from shared.db import Transaction
@@ -37,12 +39,20 @@ class Cases:
         replies: dict[CaseId, dict[UUID, Reply]] = {}
         for case, reply in await rows.replies(tx, cases):
             replies.setdefault(case, {})[reply.reply_id] = reply
+        consults: dict[CaseId, dict[UUID, Consult]] = {}
+        for case, consult in await things.consults(tx, cases):
+            consults.setdefault(case, {})[consult.consult_id] = consult
+        referrals: dict[CaseId, dict[UUID, Referral]] = {}
+        for case, referral in await things.referrals(tx, cases):
+            referrals.setdefault(case, {})[referral.referral_id] = referral
         states = {
             case: CaseState(
                 case,
                 anchor.agency_id,
                 matters=matters.get(case, {}),
                 replies=replies.get(case, {}),
+                consults=consults.get(case, {}),
+                referrals=referrals.get(case, {}),
                 ending=endings.get(case),
                 fresh=anchor.state == PLACEHOLDER,
             )
@@ -60,11 +70,13 @@ class Cases:
 
     def standing(self, state: CaseState) -> Standing:
         """Open while something is to be sent, or an answer waits for its outcome."""
-        due = [(intent.expires_at, "notify") for intent in state.intents.values() if intent.is_open]
+        due: list[tuple[datetime, str]] = [
+            (intent.expires_at, "notify") for intent in state.intents.values() if intent.is_open
+        ]
         for reply in state.replies.values():
             if reply.outcome is None:
-                owner = "referral" if state.matters[reply.subject].kind == "page" else "matching"
-                due.append((reply.received_at + SETTLE_WITHIN, owner))
+                kind = state.matters[reply.subject].kind
+                due.append((reply.received_at + SETTLE_WITHIN, settler(kind, reply.verb)))
         if not due:
             return Standing(state.ending or "quiet")
         soonest, owner = min(due)
@@ -101,6 +113,7 @@ class Cases:
                 if old.replies.get(key) is not reply
             ],
         )
+        await _save_things(tx, pairs)
         await timers.schedule(
             tx,
             [
@@ -110,8 +123,32 @@ class Cases:
         )
 
     async def purge(self, tx: Transaction, cases: Collection[CaseId]) -> None:
-        """Remove every row of these cases."""
+        """Remove every row of these cases, and destroy the keys of their consults: nothing opens those any more."""
+        known = await things.consults(tx, cases)
+        if known:
+            await vault.destroy(tx, "consult", [consult.consult_id for _, consult in known])
         await rows.purge(tx, cases)
+
+
+async def _save_things(tx: Transaction, pairs: Sequence[tuple[CaseState, CaseState]]) -> None:
+    await things.save_consults(
+        tx,
+        [
+            (new.agency_id, new.case_id, consult)
+            for old, new in pairs
+            for key, consult in new.consults.items()
+            if old.consults.get(key) is not consult
+        ],
+    )
+    await things.save_referrals(
+        tx,
+        [
+            (new.agency_id, new.case_id, referral)
+            for old, new in pairs
+            for key, referral in new.referrals.items()
+            if old.referrals.get(key) is not referral
+        ],
+    )
 
 
 def _known(what: object) -> What:

@@ -9,29 +9,27 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import json
 import secrets
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
-from services.notify.actions import contacts
+from services.notify.actions import contacts, showing, writing
 from services.notify.actions.book import Cases
 from services.notify.actions.sending import Office
-from services.notify.domain import matters, pins
-from services.notify.domain.case import Answer
+from services.notify.actions.showing import Opened, Shown
+from services.notify.actions.writing import Problems, Said
+from services.notify.domain import pins
 from services.notify.domain.contacts import Person, verified
 from services.notify.domain.intents import Purpose
-from services.notify.domain.matters import View, Word
 from services.notify.store import links, people
 from services.notify.store.people import Pin
 from services.notify.store.sending import Link
-from shared import audit, clock, doors, faults, vault
+from shared import audit, clock, doors, faults
 from shared.casework import Input, fold
 from shared.db import Database, Transaction
 from shared.doors import Door
-from shared.errors import SealBroken
-from shared.types import REGION, AgencyId, CaseId, PersonId
+from shared.types import REGION, CaseId, PersonId
 
 SESSION_FOR = timedelta(minutes=15)
 SALT_BYTES = 16
@@ -55,30 +53,6 @@ class PinHash:
 
 
 @dataclass(frozen=True, repr=False)
-class Reach:
-    """How to reach a requester, in the clear: only ever in the answer to one request with a right PIN."""
-
-    channel: str
-    address: str
-    safe_times: str
-    leave_message: bool | None
-
-
-@dataclass(frozen=True, repr=False)
-class Shown:
-    """What the page of a link shows now, to the person it was sent to."""
-
-    purpose: Purpose
-    case_id: CaseId
-    view: View
-    language: str
-    urgency: str | None = None
-    manner: str | None = None
-    reach: Reach | None = None
-    they_call: bool = False
-
-
-@dataclass(frozen=True, repr=False)
 class Entered:
     """A right PIN: `session` is the value of the cookie."""
 
@@ -95,10 +69,11 @@ class Denied:
 
 @dataclass(frozen=True, repr=False)
 class Answered:
-    """Whether the answer was taken, and what the page shows now."""
+    """Whether the answer was taken, and what the page shows now. `problems`: why what was written cannot be taken."""
 
     taken: bool
     shown: Shown
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -197,7 +172,7 @@ class Desk:
         return shown
 
     async def answer(
-        self, purpose: Purpose, token: str, session: str, verb: Word, *, traceparent: str | None
+        self, purpose: Purpose, token: str, session: str, said: Said, *, traceparent: str | None
     ) -> Answered | None:
         """Give an answer in an open session. The reply and its event are one transaction; a second changes nothing."""
         door = await self._of_session(purpose, token, session)
@@ -209,15 +184,37 @@ class Desk:
                 return None
             if traceparent:
                 tx.traces[link.case_id] = traceparent
-            given = Answer(clock.random_id(), link.person, link.subject, verb)
-            one = Input(link.agency_id, link.case_id, given, given.reply_id)
-            states = await fold(tx, [one], Cases(await tx.now()))
-            if link.case_id not in states:
-                return None
-            taken = given.reply_id in states[link.case_id].replies
-            shown = await self._shown(tx, link, link.case_id, reveal=False)
+            answered = await self._answered(tx, link, link.case_id, said)
         faults.reached("after-commit", "answer")
-        return Answered(taken, shown)
+        return answered
+
+    async def _answered(self, tx: Transaction, link: Link, case: CaseId, said: Said) -> Answered | None:
+        keyring, page = self._office.keyring, await showing.load(tx, link, case)
+        now = await showing.shown(tx, keyring, page, reveal=False)
+        if said.verb not in now.view.verbs:
+            return Answered(taken=False, shown=now)
+        given = await writing.sealed(tx, keyring, page, said)
+        if isinstance(given, Problems):
+            return Answered(taken=False, shown=now, problems=given.told)
+        states = await fold(tx, [Input(link.agency_id, case, given, given.reply_id)], Cases(await tx.now()))
+        if case not in states:
+            return None
+        taken = given.reply_id in states[case].replies
+        if not taken:
+            await writing.forgotten(tx, given)
+        page = await showing.load(tx, link, case)
+        return Answered(taken, await showing.shown(tx, keyring, page, reveal=False))
+
+    async def outreach(self, token: str) -> Opened | None:
+        """The page behind the link of an outreach, which needs no PIN: it tells nothing about anybody."""
+        door = await self._door("link:outreach", token)
+        if door is None:
+            return None
+        async with self._db.transaction({door.agency_id}) as tx:
+            link = await links.load(tx, door.subject)
+            if link is None or link.case_id is None:
+                return None
+            return showing.outreach(await links.matter(tx, link.subject, link.case_id))
 
     async def verify(self, token: str, pin: str) -> str:
         """The owner of a contact point has opened its link: verified, used, wrong or gone.
@@ -280,35 +277,7 @@ class Desk:
         return opened
 
     async def _shown(self, tx: Transaction, link: Link, case: CaseId, *, reveal: bool) -> Shown:
-        now = await tx.now()
-        matter = await links.matter(tx, link.subject, case)
-        replies = await links.replies_to(tx, link.subject, case)
-        shown = Shown(
-            link.purpose,
-            case,
-            matters.view(matter, replies, now),
-            await links.language_of(tx, link.person),
-            urgency=matter.urgency if matter else None,
-            manner=matter.manner if matter else None,
-        )
-        if not reveal or matter is None or link.purpose != "case" or not (matter.released and matter.stands(now)):
-            return shown
-        if matter.sealed is None:
-            return replace(shown, they_call=True)
-        return await self._revealed(tx, shown, link.agency_id, matter.sealed)
-
-    async def _revealed(self, tx: Transaction, shown: Shown, agency: AgencyId, sealed: bytes) -> Shown:
-        """Unseal the reach under the case's key. Without the key nothing is shown: it has been destroyed."""
-        keys = await vault.load(tx, self._office.keyring, "case", [shown.case_id])
-        key = keys.get(shown.case_id)
-        try:
-            reach = _reach(key.open("reach", sealed)) if key else None
-        except SealBroken:
-            reach = None
-        if reach is None:
-            return replace(shown, view=View("ended"))
-        await audit.record(tx, [audit.Entry(agency, "reach_shown", subject=shown.case_id)])
-        return replace(shown, reach=reach)
+        return await showing.shown(tx, self._office.keyring, await showing.load(tx, link, case), reveal=reveal)
 
 
 async def _admitted(tx: Transaction, person: Person, pin: Pin, case: CaseId) -> bool:
@@ -323,19 +292,3 @@ async def _admitted(tx: Transaction, person: Person, pin: Pin, case: CaseId) -> 
 
 def _person(link: Link | None) -> PersonId:
     return link.person if link else PersonId(clock.random_id())
-
-
-def _reach(opened: bytes) -> Reach | None:
-    try:
-        told = json.loads(opened)
-    except ValueError:
-        return None
-    if not isinstance(told, dict):
-        return None
-    leave = told.get("leave_message")
-    return Reach(
-        channel=str(told.get("channel") or ""),
-        address=str(told.get("address") or ""),
-        safe_times=str(told.get("safe_times") or ""),
-        leave_message=leave if isinstance(leave, bool) else None,
-    )

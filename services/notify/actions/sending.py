@@ -25,7 +25,15 @@ from shared.timers import Fired
 from shared.types import CaseId
 from shared.vault import DataKey, Keyring
 
-PATHS: Mapping[Purpose, str] = {"verify": "v", "offer": "m", "case": "w", "page": "p"}
+PATHS: Mapping[Purpose, str] = {
+    "verify": "v",
+    "offer": "m",
+    "case": "w",
+    "page": "p",
+    "consult": "c",
+    "referral": "r",
+    "outreach": "o",
+}
 """The first part of a link's path, by what it is for."""
 
 
@@ -101,8 +109,13 @@ async def begin(tx: Transaction, fired: Sequence[Fired], office: Office) -> list
 
 
 async def _unsealed(tx: Transaction, keyring: Keyring, aims: Mapping[UUID, Aim]) -> dict[UUID, str]:
-    keys = await vault.load(tx, keyring, "person", {aim.person for aim in aims.values() if aim.sealed is not None})
-    opened = {intent: _address(keys.get(aim.person), aim) for intent, aim in aims.items()}
+    sealed = {intent: aim for intent, aim in aims.items() if aim.sealed is not None}
+    directory = [aim for aim in sealed.values() if aim.template != "outreach"]
+    keys: dict[UUID, DataKey] = dict(await vault.load(tx, keyring, "person", {aim.person for aim in directory}))
+    cases = {aim.case_id for aim in sealed.values() if aim.template == "outreach" and aim.case_id is not None}
+    if cases:
+        keys |= await vault.load(tx, keyring, "case", cases)
+    opened = {intent: _address(keys.get(aim.sealed_for), aim) for intent, aim in sealed.items()}
     return {intent: address for intent, address in opened.items() if address is not None}
 
 
@@ -110,7 +123,7 @@ def _address(key: DataKey | None, aim: Aim) -> str | None:
     if key is None or aim.sealed is None:
         return None
     try:
-        return key.open(f"contact:{aim.point}", aim.sealed).decode()
+        return key.open(aim.sealed_as, aim.sealed).decode()
     except (SealBroken, KeyDestroyed, UnicodeDecodeError):
         return None
 

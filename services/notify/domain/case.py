@@ -9,7 +9,9 @@ from uuid import UUID
 
 from services.notify.domain.intents import Intent
 from services.notify.domain.matters import Matter, Reply, Word
+from services.notify.domain.things import Around, Consult, Referral
 from shared.events.envelope import Fact
+from shared.events.intake import Adviser
 from shared.types import AgencyId, CaseId, PersonId, Urgency
 
 Ending = Literal["withdrawn", "closed"]
@@ -27,6 +29,8 @@ class CaseState:
     matters: Mapping[UUID, Matter] = field(default_factory=dict)
     intents: Mapping[UUID, Intent] = field(default_factory=dict)
     replies: Mapping[UUID, Reply] = field(default_factory=dict)
+    consults: Mapping[UUID, Consult] = field(default_factory=dict)
+    referrals: Mapping[UUID, Referral] = field(default_factory=dict)
     lines: tuple[Intent, ...] = ()
     ending: Ending | None = None
     fresh: bool = False
@@ -36,9 +40,26 @@ class CaseState:
         """Whatever is sent about it goes over the crisis lane."""
         return any(matter.urgency == Urgency.EMERGENCY for matter in self.matters.values())
 
+    @property
+    def around(self) -> Around:
+        """What a page of this case needs besides its own matter."""
+        return Around(self.consults, self.referrals)
+
     def with_matter(self, matter: Matter) -> CaseState:
         """The same with this matter in it."""
         return replace(self, matters={**self.matters, matter.matter_id: matter})
+
+    def with_consult(self, consult: Consult) -> CaseState:
+        """The same with this consult in it."""
+        return replace(self, consults={**self.consults, consult.consult_id: consult})
+
+    def with_referral(self, referral: Referral) -> CaseState:
+        """The same with this referral in it."""
+        return replace(self, referrals={**self.referrals, referral.referral_id: referral})
+
+    def seats(self, thing: UUID) -> list[Matter]:
+        """The matters of everybody who has a part in this consult or referral."""
+        return [matter for matter in self.matters.values() if matter.part_of == thing]
 
     def with_intent(self, intent: Intent) -> CaseState:
         """The same with this intent in it; the very same when nothing of it has changed."""
@@ -71,12 +92,20 @@ class CaseState:
 
 @dataclass(frozen=True)
 class Answer:
-    """Somebody has pressed a button. Nothing happens when it does not count any more."""
+    """Somebody has pressed a button. Nothing happens when it does not count any more.
+
+    `sealed` is what was written: a question under the key of the new consult `thing`, or the answer to one.
+    `codes` are topics or kinds of resources.
+    """
 
     reply_id: UUID
     person: PersonId
     subject: UUID
     verb: Word
+    sealed: bytes | None = None
+    thing: UUID | None = None
+    to: Adviser | None = None
+    codes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

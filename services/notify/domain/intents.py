@@ -14,10 +14,24 @@ from uuid import UUID
 from services.notify.domain.outcomes import Accepted, NotSent, Outcome, Refused, Unknown
 from shared.types import AgencyId, Lane, PersonId
 
-Template = Literal["offer", "details", "page", "verify", "changed", "count", "over"]
+Template = Literal[
+    "offer",
+    "details",
+    "page",
+    "verify",
+    "changed",
+    "count",
+    "over",
+    "consult",
+    "referral",
+    "released",
+    "reminder",
+    "answer",
+    "outreach",
+]
 Class = Literal["ordinary", "crisis", "verify", "count", "rescind"]
 State = Literal["planned", "sending", "accepted", "failed", "unknown", "expired", "cancelled"]
-Purpose = Literal["verify", "offer", "case", "page"]
+Purpose = Literal["verify", "offer", "case", "page", "consult", "referral", "outreach"]
 Recipient = Literal["verified", "unverified", "former"]
 
 OPEN: frozenset[State] = frozenset({"planned", "sending"})
@@ -30,8 +44,8 @@ class Kind:
     """What is fixed for a template.
 
     `again`: after a lost answer it is sent once more. An offer is not (it times out and somebody else is asked), nor
-    is anything that carries no link. `to`: only a verification ever goes to a point that nobody has verified, and only
-    the word about a change goes to one that is no longer in use.
+    is anything that carries no link, nor an outreach: there is never a second one. `to`: only a verification ever goes
+    to a point that nobody has verified, and only the word about a change goes to one that is no longer in use.
     """
 
     purpose: Purpose | None = None
@@ -47,11 +61,20 @@ KINDS: Mapping[Template, Kind] = {
     "changed": Kind(to="former"),
     "count": Kind(),
     "over": Kind(),
+    "consult": Kind("consult", again=True),
+    "referral": Kind("referral", again=True),
+    "released": Kind("referral", again=True),
+    "reminder": Kind("case", again=True),
+    "answer": Kind("case", again=True),
+    "outreach": Kind("outreach"),
 }
 
 VERIFY_WITHIN = timedelta(hours=48)
 TELL_WITHIN = timedelta(hours=48)
 DETAILS_WITHIN = timedelta(hours=24)
+NEWS_WITHIN = timedelta(hours=48)
+OUTREACH_WITHIN = timedelta(hours=24)
+OUTREACH_LINK_FOR = timedelta(days=30)
 LINK_AFTER = timedelta(hours=48)
 """So long after its thing has expired a link still opens a page, which then says that it is over."""
 
@@ -194,12 +217,14 @@ def _settled(intent: Intent, state: State, code: str) -> tuple[Intent, Settled]:
 
 
 def link_until(purpose: Purpose, *, expires_at: datetime, now: datetime) -> datetime | None:
-    """How long the link of a mail opens a page: a case's for the life of the case (None), until it is purged."""
+    """How long the link of a mail opens a page: a case's and its parts' until it is purged (None)."""
     match purpose:
         case "verify":
             return now + VERIFY_WITHIN
-        case "case":
+        case "case" | "consult" | "referral":
             return None
+        case "outreach":
+            return now + OUTREACH_LINK_FOR
         case "offer" | "page":
             return expires_at + LINK_AFTER
         case _:

@@ -1,41 +1,74 @@
-"""What a person is asked or told about: an offer, an assignment or a crisis page, and the answers to it."""
+"""What a person is asked or told about: an offer, an assignment, a page, a consult, a referral, and the answers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, assert_never
+from typing import Literal
 from uuid import UUID
 
 from services.notify.domain.intents import Purpose
-from shared.events.notify import PageVerb, Verb
+from shared.events.intake import About, Adviser, ClinicalPath
+from shared.events.notify import PageVerb, ReferralVerb, Verb
 from shared.types import PersonId
 
-Kind = Literal["offer", "assignment", "page"]
+Kind = Literal["offer", "assignment", "page", "consult", "referral", "outreach"]
 State = Literal["open", "accepted", "declined", "covered", "expired", "ended"]
-Word = Verb | PageVerb
+ConsultVerb = Literal["answer", "cannot"]
+AskVerb = Literal["advice", "clinician", "resources", "danger"]
+"""What a peer asks for in a case, besides the answers about the assignment itself."""
+Word = Verb | PageVerb | ReferralVerb | ConsultVerb | AskVerb
 
-KIND_OF: Mapping[Purpose, Kind] = {"offer": "offer", "case": "assignment", "page": "page"}
-"""What the link of each purpose leads to."""
+KIND_OF: Mapping[Purpose, Kind] = {
+    "offer": "offer",
+    "case": "assignment",
+    "page": "page",
+    "consult": "consult",
+    "referral": "referral",
+}
+"""What the link of each purpose leads to, behind a PIN."""
 
 VERBS: Mapping[Kind, tuple[Word, ...]] = {
     "offer": ("accept", "decline", "not_now"),
-    "assignment": ("contacted", "step_back", "close"),
+    "assignment": (
+        "contacted",
+        "danger",
+        "advice",
+        "clinician",
+        "resources",
+        "handoff",
+        "step_back",
+        "close",
+    ),
     "page": ("acknowledge", "cannot", "contact_confirmed"),
+    "consult": ("answer", "cannot"),
+    "referral": ("accept", "reject", "handoff", "complete", "hold", "resume", "cannot_go_on"),
 }
 """What can be answered to each, in the order of the buttons."""
 
-CONFIRMED_FIRST: frozenset[Word] = frozenset({"close"})
+CONFIRMED_FIRST: Mapping[Kind, frozenset[Word]] = {
+    "assignment": frozenset({"close"}),
+    "referral": frozenset({"complete", "cannot_go_on"}),
+}
 """Answers that end something for good: the page asks once more."""
 
-FORWARD: frozenset[Word] = frozenset({"accept", "contacted", "acknowledge", "contact_confirmed"})
+FORWARD: frozenset[Word] = frozenset(
+    {"accept", "contacted", "acknowledge", "contact_confirmed", "handoff", "answer", "resume"}
+)
 """Answers that take things forward: their button is the one that stands out."""
+
+OWN_PAGE: frozenset[Word] = frozenset({"advice", "resources", "answer"})
+"""Answers that have a form of their own, and no mere button."""
 
 
 @dataclass(frozen=True)
 class Matter:
-    """One thing that one person is asked or told. `sealed` is how to reach the requester, under the case's key."""
+    """One thing that one person is asked or told.
+
+    `sealed` is how to reach the requester (of an outreach: the address), under the case's key. `part_of` is the
+    consult or the referral in which this person has a seat. `advisers`, `clinical` and `about` came with the release.
+    """
 
     matter_id: UUID
     person: PersonId
@@ -47,15 +80,29 @@ class Matter:
     ladder: UUID | None = None
     sealed: bytes | None = None
     released: bool = False
+    part_of: UUID | None = None
+    about: About = "self"
+    advisers: tuple[Adviser, ...] = ()
+    clinical: ClinicalPath = "none"
+    slug: str = ""
+    language: str = ""
+
+    @property
+    def live(self) -> bool:
+        """It goes on: it is open, or a referral that this clinician has accepted."""
+        return self.state == "open" or (self.kind == "referral" and self.state == "accepted")
 
     def stands(self, now: datetime) -> bool:
-        """It is open, and an answer to it would still count."""
-        return self.state == "open" and (self.expires_at is None or now < self.expires_at)
+        """It goes on, and an answer to it would still count."""
+        return self.live and (self.expires_at is None or now < self.expires_at)
 
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer that was taken. `outcome` is None until matching or referral has said what came of it."""
+    """An answer that was taken. `outcome` is None until matching or referral has said what came of it.
+
+    `codes`: the kinds of resources that were given.
+    """
 
     reply_id: UUID
     person: PersonId
@@ -63,104 +110,17 @@ class Reply:
     verb: Word
     received_at: datetime
     outcome: str | None = None
+    codes: tuple[str, ...] = ()
 
 
-Told = Literal[
-    "ask",
-    "moment",
-    "details_follow",
-    "noted",
-    "covered",
-    "too_late",
-    "ended",
-    "taken",
-    "waiting_for_details",
-    "use_page",
-]
-"""What a page says: one key of `domain.texts` each."""
+Settler = Literal["matching", "referral"]
 
-
-@dataclass(frozen=True)
-class View:
-    """What the page of a matter shows now: one sentence, and the answers that can still be given."""
-
-    told: Told
-    verbs: tuple[Word, ...] = ()
-
-    @property
-    def waiting(self) -> bool:
-        """Somebody else has yet to say what came of the answer: the page asks again by itself."""
-        return self.told == "moment"
-
-
-_OUTCOMES: Mapping[str, Told] = {
-    "accepted": "details_follow",
-    "declined": "noted",
-    "covered": "covered",
-    "too_late": "too_late",
-    "noted": "noted",
-    "ended": "ended",
-    "acknowledged": "taken",
+_OF_MATCHING: Mapping[Kind, frozenset[Word]] = {
+    "offer": frozenset({"accept", "decline", "not_now"}),
+    "assignment": frozenset({"contacted", "step_back", "close"}),
 }
 
 
-def answerable(matter: Matter, replies: Iterable[Reply], verb: Word, now: datetime) -> bool:
-    """Whether this answer counts: the matter stands, knows the word, and has no answer that rules it out."""
-    given = [reply for reply in replies if reply.subject == matter.matter_id]
-    return verb in _left(matter, given, now)
-
-
-def _left(matter: Matter, given: list[Reply], now: datetime) -> tuple[Word, ...]:
-    if not matter.stands(now) or (matter.kind == "assignment" and not matter.released):
-        return ()
-    said = {reply.verb for reply in given}
-    match matter.kind:
-        case "offer":
-            return () if said else VERBS["offer"]
-        case "assignment":
-            if matter.ladder is not None:
-                # What is said of a page is said at its own link, so that it reaches who runs the ladder.
-                return ()
-            over = said & {"step_back", "close"}
-            return () if over else tuple(verb for verb in VERBS["assignment"] if verb not in said)
-        case "page":
-            if not said:
-                return ("acknowledge", "cannot")
-            took = "acknowledge" in said and "contact_confirmed" not in said
-            return ("contact_confirmed",) if took else ()
-        case _:
-            assert_never(matter.kind)
-
-
-def view(matter: Matter | None, replies: Iterable[Reply], now: datetime) -> View:
-    """What the page says. The latest answer speaks first, then the state of the matter."""
-    if matter is None:
-        return View("ended")
-    given = sorted((r for r in replies if r.subject == matter.matter_id), key=lambda r: r.received_at)
-    left = _left(matter, given, now)
-    if given and given[-1].outcome is None:
-        # Of an assignment the other answers can still be given: nobody has to wait for them.
-        return View("moment", left)
-    if matter.state == "ended":
-        return View("ended")
-    if given:
-        return View(_OUTCOMES.get(given[-1].outcome or "", "noted"), left)
-    return View(_untouched(matter, now), left)
-
-
-def _untouched(matter: Matter, now: datetime) -> Told:
-    match matter.state:
-        case "open" if not matter.stands(now):
-            return "too_late"
-        case "open" if matter.kind == "assignment" and not matter.released:
-            return "waiting_for_details"
-        case "open":
-            return "use_page" if matter.kind == "assignment" and matter.ladder is not None else "ask"
-        case "covered":
-            return "covered"
-        case "expired":
-            return "too_late"
-        case "accepted" | "declined" | "ended":
-            return "ended"
-        case _:
-            assert_never(matter.state)
+def settler(kind: Kind, verb: Word) -> Settler:
+    """Who says what came of an answer."""
+    return "matching" if verb in _OF_MATCHING.get(kind, ()) else "referral"

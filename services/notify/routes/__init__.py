@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from services.notify.routes import links, verify
+from services.notify.routes import links, outreach, verify
 from services.notify.routes.look import Look
 
 
@@ -14,6 +14,7 @@ def router(look: Look) -> APIRouter:
     look.add_style(routes)
     verify.add(routes, look)
     links.add(routes, look)
+    outreach.add(routes, look)
     return routes
 
 

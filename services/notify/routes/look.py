@@ -25,10 +25,14 @@ CSS_KEPT_S = 3600
 
 @dataclass(frozen=True)
 class Dress:
-    """How pages are dressed: a neutral title, and the part of the public address that stands before every path."""
+    """How pages are dressed: a neutral title, and the part of the public address that stands before every path.
+
+    `intake_url` is where the agencies' public pages are.
+    """
 
     title: str
     base: str = ""
+    intake_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Look:
         self, desk: Desk, dress: Dress, *, secret: bytes, cookie: SessionCookie, limits: Limits | None = None
     ) -> None:
         """`secret` makes the nonces."""
-        self.desk, self.cookie = desk, cookie
+        self.desk, self.cookie, self.intake_url = desk, cookie, dress.intake_url
         self._dress, self._secret, self._limits = dress, secret, limits or Limits()
         self._templates = Environment(
             loader=FileSystemLoader(PAGES / "templates"), autoescape=True, undefined=StrictUndefined

@@ -27,7 +27,8 @@ async def endings(tx: Transaction, cases: Mapping[CaseId, AgencyId]) -> dict[Cas
 
 
 _MATTERS = """
-SELECT case_id, matter_id, person_id, kind, state, expires_at, urgency, manner, ladder_id, sealed, released
+SELECT case_id, matter_id, person_id, kind, state, expires_at, urgency, manner, ladder_id, sealed, released, part_of,
+       about, advisers, clinical, slug, language
   FROM matters WHERE case_id = ANY ($1::uuid[])
 """
 
@@ -51,6 +52,12 @@ def matter_of(row: Row) -> Matter:
         ladder=row["ladder_id"],
         sealed=row["sealed"],
         released=row["released"],
+        part_of=row["part_of"],
+        about=row["about"],
+        advisers=tuple(row["advisers"].split()),
+        clinical=row["clinical"],
+        slug=row["slug"],
+        language=row["language"],
     )
 
 
@@ -87,7 +94,7 @@ def intent_of(row: Row) -> Intent:
 
 
 _REPLIES = """
-SELECT case_id, reply_id, person_id, subject_id, verb, received_at, outcome FROM replies
+SELECT case_id, reply_id, person_id, subject_id, verb, received_at, outcome, codes FROM replies
  WHERE case_id = ANY ($1::uuid[])
 """
 
@@ -107,16 +114,19 @@ def reply_of(row: Row) -> Reply:
         verb=row["verb"],
         received_at=row["received_at"],
         outcome=row["outcome"],
+        codes=tuple(row["codes"].split()),
     )
 
 
 _SAVE_MATTERS = """
 INSERT INTO matters(matter_id, agency_id, case_id, person_id, kind, state, expires_at, urgency, manner, ladder_id,
-                    sealed, released)
+                    sealed, released, part_of, about, advisers, clinical, slug, language)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::timestamptz[],
-                     $8::text[], $9::text[], $10::uuid[], $11::bytea[], $12::bool[])
+                     $8::text[], $9::text[], $10::uuid[], $11::bytea[], $12::bool[], $13::uuid[], $14::text[],
+                     $15::text[], $16::text[], $17::text[], $18::text[])
 ON CONFLICT (matter_id, agency_id) DO UPDATE
-   SET state = excluded.state, sealed = excluded.sealed, released = excluded.released
+   SET state = excluded.state, sealed = excluded.sealed, released = excluded.released, about = excluded.about,
+       advisers = excluded.advisers, clinical = excluded.clinical
 """
 
 
@@ -137,6 +147,12 @@ async def save_matters(tx: Transaction, rows: Sequence[MatterRow]) -> None:
             [matter.ladder for _, _, matter in rows],
             [matter.sealed for _, _, matter in rows],
             [matter.released for _, _, matter in rows],
+            [matter.part_of for _, _, matter in rows],
+            [matter.about for _, _, matter in rows],
+            [" ".join(matter.advisers) for _, _, matter in rows],
+            [matter.clinical for _, _, matter in rows],
+            [matter.slug for _, _, matter in rows],
+            [matter.language for _, _, matter in rows],
         )
 
 
@@ -173,9 +189,9 @@ async def save_intents(tx: Transaction, rows: Sequence[IntentRow]) -> None:
 
 
 _SAVE_REPLIES = """
-INSERT INTO replies(reply_id, agency_id, case_id, person_id, subject_id, verb, received_at, outcome)
+INSERT INTO replies(reply_id, agency_id, case_id, person_id, subject_id, verb, received_at, outcome, codes)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::timestamptz[],
-                     $8::text[])
+                     $8::text[], $9::text[])
 ON CONFLICT (reply_id, agency_id) DO UPDATE SET outcome = excluded.outcome
 """
 
@@ -193,6 +209,7 @@ async def save_replies(tx: Transaction, rows: Sequence[ReplyRow]) -> None:
             [reply.verb for _, _, reply in rows],
             [reply.received_at for _, _, reply in rows],
             [reply.outcome for _, _, reply in rows],
+            [" ".join(reply.codes) for _, _, reply in rows],
         )
 
 
@@ -205,6 +222,8 @@ _PURGE = """
 WITH a AS (DELETE FROM attempts WHERE case_id = ANY ($1::uuid[])),
      l AS (DELETE FROM links WHERE case_id = ANY ($1::uuid[])),
      r AS (DELETE FROM replies WHERE case_id = ANY ($1::uuid[])),
+     c AS (DELETE FROM consults WHERE case_id = ANY ($1::uuid[])),
+     f AS (DELETE FROM referrals WHERE case_id = ANY ($1::uuid[])),
      m AS (DELETE FROM matters WHERE case_id = ANY ($1::uuid[]))
 DELETE FROM intents WHERE case_id = ANY ($1::uuid[])
 """

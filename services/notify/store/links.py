@@ -85,11 +85,13 @@ async def told_since(tx: Transaction, person: PersonId, case: CaseId) -> datetim
 
 
 _MATTER = """
-SELECT matter_id, person_id, kind, state, expires_at, urgency, manner, ladder_id, sealed, released FROM matters
- WHERE matter_id = $1 AND case_id = $2
+SELECT matter_id, person_id, kind, state, expires_at, urgency, manner, ladder_id, sealed, released, part_of, about,
+       advisers, clinical, slug, language
+  FROM matters WHERE matter_id = $1 AND case_id = $2
 """
 _REPLIES = """
-SELECT reply_id, person_id, subject_id, verb, received_at, outcome FROM replies WHERE subject_id = $1 AND case_id = $2
+SELECT reply_id, person_id, subject_id, verb, received_at, outcome, codes FROM replies
+ WHERE subject_id = $1 AND case_id = $2
 """
 
 

@@ -27,12 +27,26 @@ class Aim:
     sealed: bytes | None
     language: str
 
+    @property
+    def sealed_for(self) -> UUID:
+        """Whose key opens the address: the person's. That of an outreach is sealed for its case."""
+        return self.case_id if self.template == "outreach" and self.case_id is not None else self.person
+
+    @property
+    def sealed_as(self) -> str:
+        """The field that the address was sealed as."""
+        return "outreach" if self.template == "outreach" else f"contact:{self.point}"
+
 
 # A person of the case's own agency, or of the region (its duty coordinators): nobody else can be sent anything.
 _AIMS = """
 SELECT DISTINCT ON (i.intent_id) i.intent_id, i.agency_id, i.case_id, i.person_id, i.template,
-       p.active AND p.listed AS active, p.language, c.point_id, c.sealed, c.verified_at, c.retired_at
+       p.active AND p.listed AS active, coalesce(m.language, p.language) AS language,
+       coalesce(m.matter_id, c.point_id) AS point_id, coalesce(m.sealed, c.sealed) AS sealed,
+       coalesce(m.made_at, c.verified_at) AS verified_at, c.retired_at, m.sealed IS NOT NULL AS outreach
   FROM intents i
+  -- Whom an outreach is for is no person of the directory: its address stands in the matter itself.
+  LEFT JOIN matters m ON i.template = 'outreach' AND m.matter_id = i.subject_id AND m.agency_id = i.agency_id
   LEFT JOIN people p ON p.person_id = i.person_id AND p.agency_id IN (i.agency_id, $2)
   LEFT JOIN contact_points c
     ON c.person_id = p.person_id AND c.agency_id = p.agency_id
@@ -52,7 +66,9 @@ async def aims(tx: Transaction, intents: Collection[UUID]) -> dict[UUID, Aim]:
             case_id=row["case_id"],
             person=PersonId(row["person_id"]),
             template=row["template"],
-            contact=Contact(row["active"], row["verified_at"] is not None, row["retired_at"] is not None)
+            contact=Contact(
+                row["outreach"] or row["active"], row["verified_at"] is not None, row["retired_at"] is not None
+            )
             if row["point_id"] is not None
             else None,
             point=row["point_id"],

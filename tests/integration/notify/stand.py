@@ -27,8 +27,8 @@ from shared import clock, timers, vault
 from shared.db import Database
 from shared.delivery import Delivery
 from shared.events import Fact, decode
-from shared.events.envelope import CONTACTS, DIRECTORY, INTAKE, INTAKE_CRISIS, MATCHING, REFERRAL_CRISIS
-from shared.events.intake import ContactPoint, ContactPointsSet
+from shared.events.envelope import CONTACTS, DIRECTORY, INTAKE, INTAKE_CRISIS, MATCHING, REFERRAL, REFERRAL_CRISIS
+from shared.events.intake import ContactPoint, ContactPointsSet, ContactReleased
 from shared.events.matching import OfferMade
 from shared.types import REGION, AgencyId, CaseId, Lane, PersonId, Role, Urgency
 from shared.vault import Keyring, Subject
@@ -112,8 +112,8 @@ class Browser:
     async def get(self, path: str, method: str = "GET") -> Answer:
         return await self._call(method, path)
 
-    async def post(self, path: str, fields: Mapping[str, str]) -> Answer:
-        return await self._call("POST", path, headers=FORM, body=urlencode(fields).encode())
+    async def post(self, path: str, fields: Mapping[str, str | list[str]]) -> Answer:
+        return await self._call("POST", path, headers=FORM, body=urlencode(fields, doseq=True).encode())
 
     async def _call(
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes = b""
@@ -127,10 +127,11 @@ class Browser:
         return answer
 
     async def enter(self, path: str, pin: str = PIN) -> Answer:
-        """Open the page of a link, give the PIN, and follow where it leads."""
+        """Open the page of a link anew, give the PIN, and follow where it leads."""
+        self.cookie = ""
         return await self.followed(await self.post(path, {"pin": pin, "nonce": nonce_in(await self.get(path))}))
 
-    async def press(self, path: str, page: Answer, verb: str, **more: str) -> Answer:
+    async def press(self, path: str, page: Answer, verb: str, **more: str | list[str]) -> Answer:
         """Press a button of a page; the answer to the POST itself."""
         return await self.post(f"{path}/answer", {"verb": verb, "nonce": nonce_in(page), **more})
 
@@ -152,6 +153,16 @@ def nonce_in(answer: Answer) -> str:
 def text_of(answer: Answer) -> str:
     """The page without its tags."""
     return " ".join(re.sub(r"<[^>]+>", " ", answer.body.decode()).split())
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """The peer of a case, and the path of the page they have."""
+
+    case: CaseId
+    person: PersonId
+    assignment: UUID
+    path: str
 
 
 @dataclass
@@ -254,9 +265,22 @@ class Stand:
 
     async def sealed_reach(self, case: CaseId, text: bytes) -> bytes:
         """How to reach a requester, sealed as intake does."""
+        return await self.sealed(case, "reach", text)
+
+    async def sealed(self, case: CaseId, field: str, text: bytes) -> bytes:
+        """A text of a case, sealed as intake does; its key is made."""
         async with self.intake.transaction({self.agency}) as tx:
             keys = await vault.create(tx, self.keyring, [Subject(self.agency, "case", case)])
-        return keys[case].seal("reach", text)
+        return keys[case].seal(field, text)
+
+    async def assigned(self, address: str, reach: bytes | None, **release: Any) -> Assigned:
+        """A peer who has accepted and got the second mail."""
+        person = await self.peer(address)
+        case, assignment = CaseId(clock.random_id()), clock.random_id()
+        sealed = await self.sealed_reach(case, reach) if reach else None
+        await self.hear(case, ContactReleased(assignment=assignment, recipient=person, sealed=sealed, **release))
+        await self.send()
+        return Assigned(case, person, assignment, self.mailman.link(address))
 
 
 def _group(topic: str) -> str:
@@ -267,7 +291,7 @@ def _group(topic: str) -> str:
 
 def _deliveries(db: Database) -> dict[str, Delivery]:
     heard = {
-        "ordinary": (subscribers.ordinary, [INTAKE.name, MATCHING.name]),
+        "ordinary": (subscribers.ordinary, [INTAKE.name, MATCHING.name, REFERRAL.name]),
         "crisis": (subscribers.crisis, [INTAKE_CRISIS.name, REFERRAL_CRISIS.name]),
         "directory": (subscribers.directory, [CONTACTS.name, DIRECTORY.name]),
     }
@@ -322,4 +346,4 @@ async def standing(database: TestDatabase, folder: Path) -> AsyncIterator[Stand]
             await sql.close()
 
 
-__all__ = ["PIN", "REGION", "Browser", "Mailman", "Stand", "nonce_in", "standing", "text_of"]
+__all__ = ["PIN", "REGION", "Assigned", "Browser", "Mailman", "Stand", "nonce_in", "standing", "text_of"]

@@ -13,8 +13,9 @@ import pytest
 from services.notify.domain.case import Answer, CaseState, Step
 from services.notify.domain.deciding import Decider, What
 from services.notify.domain.intents import Contact, Ended, Intent, Start
-from services.notify.domain.matters import Matter, Reply, Word, view
+from services.notify.domain.matters import Matter, Reply, Word
 from services.notify.domain.outcomes import Accepted
+from services.notify.domain.views import view
 from shared.events.intake import CaseClosed, CaseWithdrawn, ChoiceOverdue, ContactReleased
 from shared.events.matching import (
     AssignmentEnded,
@@ -300,9 +301,9 @@ def said(verb: Word, outcome: str | None, subject: UUID = OFFER) -> Reply:
         (replace(OPEN, expires_at=NOW), [], "too_late", 0),
         (replace(OPEN, state="ended"), [said("accept", "accepted")], "ended", 0),
         (replace(HELD, released=False), [], "waiting_for_details", 0),
-        (HELD, [], "ask", 3),
-        (HELD, [said("contacted", None, ASSIGNMENT)], "moment", 2),
-        (HELD, [said("contacted", "noted", ASSIGNMENT)], "noted", 2),
+        (HELD, [], "ask", 6),
+        (HELD, [said("contacted", None, ASSIGNMENT)], "moment", 5),
+        (HELD, [said("contacted", "noted", ASSIGNMENT)], "noted", 5),
         (HELD, [said("close", "noted", ASSIGNMENT)], "noted", 0),
         (replace(HELD, state="ended"), [], "ended", 0),
         (Matter(PAGE, ANA, "page"), [], "ask", 2),

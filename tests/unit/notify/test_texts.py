@@ -8,10 +8,15 @@ from uuid import UUID
 
 import pytest
 
+from services.intake.domain.request import Topic
 from services.notify.domain import texts
+from services.notify.domain.deidentify import Telling
 from services.notify.domain.intents import Template
-from services.notify.domain.matters import VERBS, Told
-from shared.events.intake import Manner
+from services.notify.domain.matters import CONFIRMED_FIRST, VERBS
+from services.notify.domain.things import RESOURCES, TOPICS, ConsultState, ReferralState
+from services.notify.domain.views import Told
+from services.notify.routes.look import PAGES
+from shared.events.intake import Adviser, Manner
 from shared.types import Urgency
 
 TEMPLATES: tuple[Template, ...] = get_args(Template)
@@ -44,9 +49,32 @@ def test_every_language_has_every_text() -> None:
 def test_whatever_a_page_can_say_has_a_text() -> None:
     page = texts.page("en")
     wanted = {*get_args(Told), *(verb for verbs in VERBS.values() for verb in verbs)}
+    wanted |= {f"topic_{one}" for one in TOPICS} | {f"kind_{one}" for one in RESOURCES}
+    wanted |= {f"referral_{one}" for one in get_args(ReferralState)} | {
+        f"consult_{one}" for one in get_args(ConsultState)
+    }
+    wanted |= {f"adviser_{one}" for one in get_args(Adviser)} | {f"leave_out_{one}" for one in get_args(Telling)}
+    wanted |= {f"{verb}_sure" for verbs in CONFIRMED_FIRST.values() for verb in verbs}
     wanted |= {f"urgency_{one}" for one in Urgency} | {f"manner_{one}" for one in get_args(Manner)}
     wanted |= {f"pin_{why}" for why in ("wrong", "locked", "blocked")}
     assert wanted <= page.keys()
+
+
+def test_whatever_a_template_names_has_a_text() -> None:
+    templates = [path.read_text() for path in (PAGES / "templates").iterdir()]
+    named = {name for text in templates for name in re.findall(r"\bt\.([a-z_0-9]+)", text)} - {"get"}
+    assert len(named) > 40
+    assert named <= texts.page("en").keys()
+
+
+@pytest.mark.parametrize("language", sorted(texts.PAGES))
+def test_a_page_is_never_left_in_the_fallback(language: str) -> None:
+    same = {key for key, text in texts.PAGES[language].items() if text == texts.PAGES["en"][key]}
+    assert language == "en" or same <= {"decline", "topic_alcohol"}
+
+
+def test_topics_are_those_that_requesters_choose_from() -> None:
+    assert set(TOPICS) == {str(topic) for topic in Topic}
 
 
 def test_a_language_that_is_not_spoken_yet_falls_back() -> None:

@@ -1,0 +1,124 @@
+"""Offers, assignments and the release of a requester's contact."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from services.notify.domain import intents
+from services.notify.domain.case import CaseState, Step
+from services.notify.domain.deciding import consults
+from services.notify.domain.deciding.planning import Planner, moved
+from services.notify.domain.matters import Matter
+from services.notify.domain.things import seat_id
+from shared.events.intake import ContactReleased
+from shared.events.matching import (
+    AssignmentEnded,
+    NobodyFound,
+    OfferDeclined,
+    OfferExpired,
+    OfferMade,
+    OfferRescinded,
+    PeerAssigned,
+    ReplySettled,
+)
+
+Heard = (
+    OfferMade
+    | OfferDeclined
+    | OfferExpired
+    | OfferRescinded
+    | ReplySettled
+    | PeerAssigned
+    | AssignmentEnded
+    | NobodyFound
+)
+
+
+def heard(plan: Planner, state: CaseState, fact: Heard) -> Step:
+    """What matching says."""
+    match fact:
+        case OfferMade():
+            return _offer(plan, state, fact)
+        case OfferDeclined():
+            return Step(moved(state, fact.offer, "declined"))
+        case OfferExpired():
+            return Step(moved(state, fact.offer, "expired"))
+        case OfferRescinded():
+            return Step(_rescinded(plan, state, fact))
+        case PeerAssigned():
+            return Step(_assigned(state, fact))
+        case AssignmentEnded():
+            return Step(_assignment_ended(plan, state, fact))
+        case NobodyFound():
+            return plan.count(state, fact.recipients, until=fact.next_try)
+        case ReplySettled():
+            return Step(state.with_outcome(fact.reply, fact.outcome))
+        case _:
+            assert_never(fact)
+
+
+def _offer(plan: Planner, state: CaseState, fact: OfferMade) -> Step:
+    if fact.offer in state.matters:
+        return Step(state)
+    offer = Matter(fact.offer, fact.person, "offer", expires_at=fact.expires, urgency=fact.urgency, manner=fact.manner)
+    return plan.plan(state.with_matter(offer), "offer", [(fact.person, fact.offer)], expires=fact.expires)
+
+
+def _rescinded(plan: Planner, state: CaseState, fact: OfferRescinded) -> CaseState:
+    after = moved(state, fact.offer, "covered" if fact.why == "covered" else "ended")
+    if after is state or fact.why != "ended":
+        return after
+    return plan.told_over(after, [state.matters[fact.offer]])
+
+
+def _assigned(state: CaseState, fact: PeerAssigned) -> CaseState:
+    after = moved(state, fact.offer, "accepted")
+    if fact.assignment in after.matters:
+        return after
+    return after.with_matter(Matter(fact.assignment, fact.person, "assignment"))
+
+
+def released(plan: Planner, state: CaseState, fact: ContactReleased) -> Step:
+    """A peer, or whoever took a page, may see how to reach the requester."""
+    page = next((m for m in state.matters.values() if m.kind == "page" and m.ladder == fact.assignment), None)
+    ladder = page.ladder if page is not None else None
+    # The end of a ladder travels on another topic and may have been heard first.
+    if any(m.ladder == ladder and m.state == "ended" for m in state.matters.values() if ladder is not None):
+        return Step(state)
+    own = state.matters.get(fact.assignment)
+    other = own is not None and own.person != fact.recipient
+    # A ladder may be taken by a second person while the first one has not reached the requester yet.
+    matter_id = seat_id(fact.assignment, fact.recipient) if other and ladder is not None else fact.assignment
+    known = state.matters.get(matter_id) or Matter(matter_id, fact.recipient, "assignment", ladder=ladder)
+    if known.state != "open" or known.person != fact.recipient:
+        return Step(state)
+    after = state.with_matter(
+        replace(
+            known,
+            sealed=fact.sealed,
+            released=True,
+            about=fact.about,
+            advisers=fact.advisers,
+            clinical=fact.clinical,
+        )
+    )
+    if known.released:
+        return Step(after)
+    expires = plan.now + intents.DETAILS_WITHIN
+    return plan.plan(after, "details", [(fact.recipient, matter_id)], expires=expires, crisis=ladder is not None)
+
+
+def _assignment_ended(plan: Planner, state: CaseState, fact: AssignmentEnded) -> CaseState:
+    known = state.matters.get(fact.assignment)
+    if known is None:
+        # Remembered: the release of its contact travels on another topic and may come later.
+        return state.with_matter(Matter(fact.assignment, fact.person, "assignment", state="ended"))
+    after = moved(state, fact.assignment, "ended")
+    own = {r.verb for r in state.replies.values() if r.subject == fact.assignment} & {"step_back", "close"}
+    if after is not state and not own and fact.how in {"replaced", "lapsed", "withdrawn", "closed"}:
+        after = plan.told_over(after, [known])
+    after = consults.asker_gone(plan, after, fact.assignment)
+    offers = [m for m in after.matters.values() if m.kind == "offer" and m.person == fact.person]
+    taken = {m.matter_id: replace(m, state="ended") for m in offers if m.state == "accepted"}
+    return replace(after, matters={**after.matters, **taken})
