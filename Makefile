@@ -4,7 +4,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 UV_VERSION := 0.13.9
 
-.PHONY: help up test check load compose-env compose-walk lock clean distclean .venv
+.PHONY: help up test check demo load compose-env compose-walk lock clean distclean .venv
 
 help: ## list the doors
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,9 @@ check: .venv ## format, lint, types, import contracts, house limits, SQL
 	$(PY) -m tools.lint.house
 	$(PY) -m tools.lint.sql_in_loops
 	$(PY) -m tools.lint.migrations
+
+demo: .venv ## walk what each program structure does and refuses, in the region that `make up` serves
+	@$(PY) -m deploy.local.scenes $(ARGS)
 
 load: .venv ## measure latency and throughput beside their floors, into docs/performance/latest.json
 	@$(PY) -m tests.load $(ARGS)

@@ -65,14 +65,18 @@ class Mailbox:
         """Only what comes from now on is handed out."""
         self._read |= {mail.id for mail in await self.all()}
 
+    async def unread(self) -> list[Mail]:
+        """Mails with a link that were not handed out yet, the newest first."""
+        return [mail for mail in await self.all() if mail.id not in self._read]
+
     async def next(self, page: str, among: Collection[str], *, within_s: float = 30.0) -> Mail:
         """The newest unread mail to one of these addresses that leads to a page; waits for it. Raises `NoMailError`."""
         wanted = {address.casefold() for address in among}
         try:
             async with asyncio.timeout(within_s):
                 while True:
-                    for mail in await self.all():
-                        if mail.id not in self._read and mail.to.casefold() in wanted and mail.leads_to(page):
+                    for mail in await self.unread():
+                        if mail.to.casefold() in wanted and mail.leads_to(page):
                             self._read.add(mail.id)
                             return mail
                     await asyncio.sleep(POLL_S)

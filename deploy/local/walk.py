@@ -65,25 +65,30 @@ class Requester:
             found = str((await self.status()).get("state"))
             return found in states
 
-        await _eventually(reached, "the requester's status", lambda: f'"{found}" for too long')
+        await eventually(reached, "the requester's status", lambda: f'"{found}" for too long')
         return found
 
 
-async def ask(intake: str, **changes: object) -> Requester:
+async def ask(intake: str, slug: str = SLUG, **changes: object) -> Requester:
     """Send a request as a device does: read the notice, make a code, send its hash. Raises `DemoError`."""
+    answer, code = await sent(intake, slug, **changes)
+    if answer.status != CREATED:
+        raise DemoError.of("POST requests", answer)
+    return Requester(intake, code, str(answer.json()["reference"]))
+
+
+async def sent(intake: str, slug: str = SLUG, **changes: object) -> tuple[Answer, str]:
+    """The same, whatever is answered; with the code. Raises `DemoError` when there is no notice."""
     browser = Browser()
     body = {**REQUEST, **changes}
     if "notice" not in changes:
-        shown = await browser.api("GET", f"{intake}/v1/agencies/{SLUG}/notice?relation={body['relation']}&language=en")
+        shown = await browser.api("GET", f"{intake}/v1/agencies/{slug}/notice?relation={body['relation']}&language=en")
         if shown.status != OK:
             raise DemoError.of("GET notice", shown)
         body["notice"] = {"version": shown.json()["version"]}
     code = secrets.token_urlsafe(32)
     body["code_hash"] = base64.urlsafe_b64encode(hashlib.sha256(code.encode()).digest()).rstrip(b"=").decode()
-    answer = await browser.api("POST", f"{intake}/v1/agencies/{SLUG}/requests", body)
-    if answer.status != CREATED:
-        raise DemoError.of("POST requests", answer)
-    return Requester(intake, code, str(answer.json()["reference"]))
+    return await browser.api("POST", f"{intake}/v1/agencies/{slug}/requests", body), code
 
 
 async def opened(link: str, pin: str) -> tuple[Browser, Answer]:
@@ -167,12 +172,13 @@ async def purged(region: LocalRegion, case: CaseId) -> None:
         return not await connection.fetchval(_LEFT, case)
 
     try:
-        await _eventually(gone, "the purge", lambda: "by rows that are still there")
+        await eventually(gone, "the purge", lambda: "by rows that are still there")
     finally:
         await connection.close()
 
 
-async def _eventually(condition: Callable[[], Awaitable[bool]], step: str, answer: Callable[[], str]) -> None:
+async def eventually(condition: Callable[[], Awaitable[bool]], step: str, answer: Callable[[], str]) -> None:
+    """Wait until this holds. Raises `DemoError` with the step and what came instead."""
     try:
         async with asyncio.timeout(CHANGES_WITHIN_S):
             while True:

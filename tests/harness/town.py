@@ -29,7 +29,7 @@ class Town:
 
     async def ask(self, **changes: object) -> walk.Requester:
         """Somebody asks for support."""
-        return await walk.ask(self.local.url("intake"), **changes)
+        return await walk.ask(self.local.url("intake"), RIVERTON.slug, **changes)
 
     async def mail(self, page: str, *, to: list[str] | None = None) -> Mail:
         """The next mail that leads to a page, to one of these (a peer when not said)."""
