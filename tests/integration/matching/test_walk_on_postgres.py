@@ -268,3 +268,11 @@ async def test_a_bar_in_the_middle_is_kept_over_the_end_of_an_assignment(bench: 
     second = one(facts, OfferMade)
     facts = await bench.hear(case, answer(second.offer, second.person, "decline"))
     assert names(facts) == ["offer_declined", "reply_settled", "nobody_found"]
+
+
+async def test_a_clinician_of_the_directory_is_kept_and_never_offered_a_case(bench: Bench) -> None:
+    (case,), (clinician,) = cases(1), persons(1)
+    await bench.staff(clinician, role=Role.CLINICIAN)
+    assert await bench.sql.fetchval("SELECT role FROM peers WHERE person_id = $1", clinician) == "clinician"
+    assert await bench.sql.fetchval("SELECT count(*) FROM parked") == 0
+    assert names(await bench.hear(case, RequestSubmitted(ask=ask()))) == ["nobody_found"]

@@ -144,7 +144,7 @@ async def test_an_ordinary_case_leaves_nothing_waiting_in_referral(region: Regio
     sql = await region.sql()
 
     async def heard() -> bool:
-        return bool(await sql.fetchval("SELECT state = 'unneeded' FROM referral.cases WHERE case_id = $1", case))
+        return bool(await sql.fetchval("SELECT state = 'ended' FROM referral.cases WHERE case_id = $1", case))
 
     await eventually(heard)
     assert await open_thing(region, case) is None

@@ -117,7 +117,8 @@ def act(**changed: Any) -> dict[str, Any]:
 
 
 def consult(to: Adviser = "clinician", **changed: Any) -> ConsultAsked:
-    return ConsultAsked(**act(consult=uuid4(), to=to, topics=("alcohol",), sealed=b"question", **changed))
+    values = {"consult": uuid4(), "to": to, "topics": ("alcohol",), "sealed": b"question", **changed}
+    return ConsultAsked(**act(**values))
 
 
 def advised(asked: ConsultAsked | UUID, who: PersonId, answer: bytes | None = b"answer") -> ConsultReplied:
@@ -169,17 +170,29 @@ def ring(step: Step[Case], *, seen: World | None = None) -> Step[Case]:
 
 
 def kinds(step: Step[Any]) -> list[str]:
-    return [fact.type.split(".")[1] for fact in step.facts]
+    return names(step.facts)
 
 
 def outcomes(step: Step[Any]) -> list[str]:
-    return [fact.outcome for fact in step.facts if isinstance(fact, AnswerSettled | CrisisReplySettled)]
+    return settled(step.facts)
 
 
 def told(facts: Iterable[Fact], kind: type[F]) -> list[F]:
     return [fact for fact in facts if isinstance(fact, kind)]
 
 
-def one(step: Step[Any], kind: type[F]) -> F:
-    (found,) = told(step.facts, kind)
+def only(facts: Iterable[Fact], kind: type[F]) -> F:
+    (found,) = told(facts, kind)
     return found
+
+
+def one(step: Step[Any], kind: type[F]) -> F:
+    return only(step.facts, kind)
+
+
+def names(facts: Iterable[Fact]) -> list[str]:
+    return [fact.type.split(".")[1] for fact in facts]
+
+
+def settled(facts: Iterable[Fact]) -> list[str]:
+    return [fact.outcome for fact in facts if isinstance(fact, AnswerSettled | CrisisReplySettled)]

@@ -257,6 +257,7 @@ def test_a_clinician_who_cannot_go_on_passes_it_to_the_next_one(*, running: bool
     assert kinds(after) == ["referral_rejected", "referral_requested", "answer_settled"]
     again = hear(after.state, answer(referral, CARL, "accept"), answer(referral, CARL, "handoff"))
     assert stage(again) is Stage.ACCEPTED
+    assert stage(hear(again.state, answer(referral, PETRA, "handoff"))) is Stage.IN_PROGRESS
 
 
 @pytest.mark.parametrize("end", [CaseClosing(), CaseWithdrawn()])

@@ -1,0 +1,16 @@
+"""A bench for each test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from tests.harness.databases import TestDatabase
+from tests.integration.referral.bench import Bench, benched
+
+
+@pytest_asyncio.fixture
+async def bench(database: TestDatabase) -> AsyncIterator[Bench]:
+    async with benched(database) as made:
+        yield made
