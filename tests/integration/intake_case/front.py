@@ -134,6 +134,14 @@ class Front:
         )
         return {"If_Match": standing} if revision else {"If_None_Match": "*"}
 
+    async def structured(self, structure: str, **changed: Any) -> None:
+        """The agency's structure from now on, with a contract that lasts where it needs one."""
+        given = {"structure": structure} | changed
+        if structure != "team-coordinator":
+            given |= {"contract": {"from": "2020-01-01", "to": None}}
+        answer = await self.json("PUT", "/v1/agency/structure", given, code=self.key, If_Match="*")
+        assert answer.status == 200, answer.body
+
     async def verified(self, *people: PersonId, agency: AgencyId | None = None) -> None:
         """As if notify had said that these have opened the link in their mail."""
         home = agency or self.agency.agency_id
@@ -152,6 +160,7 @@ class Front:
         received = [self._received(home, case, fact) for fact in facts]
         async with self.db.transaction([home]) as tx:
             await subscribers.ordinary(tx, received)
+        async with self.db.transaction([home, REGION]) as tx:
             await subscribers.crisis(tx, received)
 
     def _received(self, agency: AgencyId, subject: UUID, fact: Fact) -> Received:
@@ -182,7 +191,8 @@ class Front:
 
     async def cases(self) -> list[CaseId]:
         rows = await self.sql.fetch(
-            "SELECT subject FROM audit WHERE act IN ('request_submitted', 'crisis_raised') ORDER BY id"
+            """SELECT subject FROM audit WHERE act IN ('request_submitted', 'crisis_raised', 'direct_asked')
+                GROUP BY subject ORDER BY min(id)"""
         )
         return [CaseId(row["subject"]) for row in rows]
 

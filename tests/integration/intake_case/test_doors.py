@@ -59,12 +59,6 @@ async def test_a_problem_names_the_place_and_never_the_value(front: Front) -> No
     assert b"canary" not in answer.body
 
 
-async def test_somebody_elses_need_is_refused_with_the_lines(front: Front) -> None:
-    answer = await front.ask(front.code(), about="someone_else")
-    assert (answer.status, answer.json["type"]) == (422, "/problems/someone-else-not-yet")
-    assert LINE in numbers(answer)
-
-
 async def test_an_unknown_code_is_a_404_like_any_other(front: Front) -> None:
     code, _ = await front.begun()
     await front.json("DELETE", "/v1/case", code=code)
