@@ -178,7 +178,7 @@ class Process:
                 together.create_task(self._forever(one))
             for relay in self.relays:
                 together.create_task(self._relay(relay))
-            together.create_task(self._bus())
+            together.create_task(self.join_bus())
 
     async def _reach_database(self) -> None:
         while True:
@@ -202,7 +202,7 @@ class Process:
         except (KafkaError, TimeoutError) as error:
             log.warning("the bus did not stop in time: %s", type(error).__name__)
 
-    async def _bus(self) -> None:
+    async def join_bus(self) -> None:
         """Connect to Kafka, for as long as it takes; the clients reconnect by themselves afterwards."""
         while not self._on_bus:
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 
 LOOPBACK = "127.0.0.1"
@@ -12,8 +12,9 @@ LOOPBACK = "127.0.0.1"
 class Proxy:
     """Forwards to a port of this machine while it flows. Use `between`."""
 
-    def __init__(self, behind: int) -> None:
-        self._behind = behind
+    def __init__(self, behind: int, cut: Collection[int] = ()) -> None:
+        self._behind, self._cut = behind, frozenset(cut)
+        self.taken = 0
         self._flowing = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
@@ -44,6 +45,10 @@ class Proxy:
         await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.taken += 1
+        if self.taken in self._cut:
+            writer.transport.abort()
+            return
         self._open.add(writer)
         await self._flowing.wait()
         with suppress(OSError):
@@ -61,9 +66,9 @@ class Proxy:
 
 
 @asynccontextmanager
-async def between(behind: int, *, flowing: bool) -> AsyncIterator[Proxy]:
-    """A proxy in front of a port."""
-    proxy = Proxy(behind)
+async def between(behind: int, *, flowing: bool, cut: Collection[int] = ()) -> AsyncIterator[Proxy]:
+    """A proxy in front of a port; the connections with the numbers in `cut` (from 1) are cut off at once."""
+    proxy = Proxy(behind, cut)
     await proxy.start()
     if flowing:
         proxy.flow()
