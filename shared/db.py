@@ -45,7 +45,13 @@ UNAVAILABLE: tuple[type[BaseException], ...] = (
 CONTENDED: tuple[type[BaseException], ...] = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 """Run it again at once."""
 
-ACQUIRE_WITHIN_S = 5.0
+ACQUIRE_WITHIN_S = 4.0
+"""For a connection, and for the first answer on it: a database that accepts but is silent is not there."""
+ROLLBACK_WITHIN_S = 1.0
+COMMAND_WITHIN_S = 30.0
+"""For one statement of any kind; longer than a lock is waited for, shorter than a half-open connection lasts."""
+DOORS_WITHIN_S = 10.0
+"""For a whole transaction at a door: whoever asks hears of trouble while still there."""
 
 
 class _PooledConnection(asyncpg.Connection):
@@ -133,10 +139,11 @@ def _begin(agencies: Collection[AgencyId]) -> str:
 class Database:
     """The two pools of one service and what wakes its loops."""
 
-    def __init__(self, app: Pool, loop: Pool, schema: str) -> None:
-        """Take over two open pools; `close` closes them."""
+    def __init__(self, app: Pool, loop: Pool, schema: str, *, within_s: float | None = None) -> None:
+        """Take over two open pools; `close` closes them. `within_s` bounds every transaction."""
         self._app, self._loop, self.schema = app, loop, schema
         self.signals = Signals()
+        self._within_s = within_s
 
     def beside(self, app: Pool) -> Database:
         """The same database through another app pool: what uses it waits for nobody here. That pool is closed apart."""
@@ -144,10 +151,22 @@ class Database:
         other.signals = self.signals
         return other
 
+    def within(self, seconds: float) -> Database:
+        """The same database for somebody who waits: a transaction that takes longer than this ends in TimeoutError."""
+        other = Database(self._app, self._loop, self.schema, within_s=seconds)
+        other.signals = self.signals
+        return other
+
+    async def reached(self) -> None:
+        """Return when both logins have connected. Raises what `UNAVAILABLE` lists, or `UnsafeLogin`."""
+        for pool in (self._app, self._loop):
+            async with _taken(pool):
+                pass
+
     @asynccontextmanager
     async def transaction(self, agencies: Collection[AgencyId]) -> AsyncIterator[Transaction]:
         """Run as `app` with exactly these agencies in view; commit at the end, roll back when anything is raised."""
-        async with self._app.acquire(timeout=ACQUIRE_WITHIN_S) as connection:
+        async with asyncio.timeout(self._within_s), _taken(self._app) as connection:
             async with _between(connection, _begin(agencies)):
                 tx = Transaction(connection, frozenset(agencies))
                 yield tx
@@ -157,13 +176,13 @@ class Database:
     @asynccontextmanager
     async def door(self) -> AsyncIterator[Connection]:
         """A connection that may only ask `door(hash)`: no agency is in view, so every table raises."""
-        async with self._app.acquire(timeout=ACQUIRE_WITHIN_S) as connection:
+        async with asyncio.timeout(ACQUIRE_WITHIN_S), _taken(self._app) as connection:
             yield connection
 
     @asynccontextmanager
     async def loop(self) -> AsyncIterator[Connection]:
         """A connection as `loop`, outside any transaction: each statement commits by itself."""
-        async with self._loop.acquire(timeout=ACQUIRE_WITHIN_S) as connection:
+        async with _taken(self._loop) as connection:
             yield connection
 
     async def close(self) -> None:
@@ -172,14 +191,25 @@ class Database:
 
 
 @asynccontextmanager
+async def _taken(pool: Pool) -> AsyncIterator[Connection]:
+    async with pool.acquire(timeout=ACQUIRE_WITHIN_S) as connection:
+        try:
+            yield connection
+        except (TimeoutError, asyncio.CancelledError):
+            # Its server is silent, or still at work for nobody: giving it back whole would mean to wait for it.
+            connection.terminate()
+            raise
+
+
+@asynccontextmanager
 async def _between(connection: Connection, begin: str) -> AsyncIterator[None]:
-    await connection.execute(begin)
+    await connection.execute(begin, timeout=ACQUIRE_WITHIN_S)
     try:
         yield
     except BaseException:
         # A broken or cancelled connection cannot roll back; PostgreSQL does when it goes.
         try:
-            async with asyncio.timeout(ACQUIRE_WITHIN_S):
+            async with asyncio.timeout(ROLLBACK_WITHIN_S):
                 await connection.execute("ROLLBACK")
         except UNAVAILABLE:
             connection.terminate()
@@ -220,23 +250,36 @@ async def refuse_unsafe(connection: Connection, schema: str) -> None:
         raise UnsafeLogin(why)
 
 
-async def open_pool(login: Login, *, size: int) -> Pool:
-    """A pool whose connections need no reset. Raises `UnsafeLogin` when the login sees more than it may."""
-    pool = await asyncpg.create_pool(
+async def lazy_pool(login: Login, *, size: int) -> Pool:
+    """A pool that connects when it is asked; its connections need no reset.
+
+    Every new connection is checked before anybody has it: `UnsafeLogin` when the login sees more than it may.
+    """
+
+    async def check(connection: Connection) -> None:
+        await refuse_unsafe(connection, login.schema)
+
+    return await asyncpg.create_pool(
         host=login.host,
         port=login.port,
         database=login.database,
         user=login.user,
         password=login.password,
-        min_size=1,
+        min_size=0,
         max_size=size,
         connection_class=_PooledConnection,
-        command_timeout=60,
+        init=check,
+        command_timeout=COMMAND_WITHIN_S,
         server_settings=_session(login),
     )
+
+
+async def open_pool(login: Login, *, size: int) -> Pool:
+    """As `lazy_pool`, with a connection. Raises `UnsafeLogin`, or what `UNAVAILABLE` lists."""
+    pool = await lazy_pool(login, size=size)
     try:
-        async with pool.acquire() as connection:
-            await refuse_unsafe(connection, login.schema)
+        async with _taken(pool):
+            pass
     except BaseException:
         pool.terminate()
         raise
@@ -260,6 +303,7 @@ async def connect(login: Login, *, idle_timeout_s: float) -> asyncpg.Connection[
         database=login.database,
         user=login.user,
         password=login.password,
-        command_timeout=60,
+        timeout=ACQUIRE_WITHIN_S,
+        command_timeout=COMMAND_WITHIN_S,
         server_settings=_session(login) | {"idle_session_timeout": str(int(idle_timeout_s * 1000))},
     )

@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from shared.db import UNAVAILABLE
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -20,7 +22,10 @@ class Joiner(Generic[T, R]):
     """Runs `work` on batches of what `do` is given, at most `abreast` of them at a time."""
 
     def __init__(self, work: Callable[[Sequence[T]], Awaitable[Sequence[R]]], *, abreast: int = 2) -> None:
-        """`work` answers every item in order, in one transaction. When it raises, each item is run alone."""
+        """`work` answers every item in order, in one transaction. When it raises, each item is run alone.
+
+        Unless the database is not there: then nobody is to wait for it once more.
+        """
         self._work, self._abreast = work, abreast
         self._waiting: list[tuple[T, asyncio.Future[R]]] = []
         self._running: set[asyncio.Task[None]] = set()
@@ -47,8 +52,10 @@ class Joiner(Generic[T, R]):
         try:
             answers = await self._work([item for item, _ in batch])
         except BaseException as error:
-            if len(batch) == 1:
-                _fail(batch[0][1], error)
+            if len(batch) == 1 or isinstance(error, UNAVAILABLE):
+                # Nobody's fault: run alone, each would wait for the database once more.
+                for _, future in batch:
+                    _fail(future, error)
             else:
                 # One act that is refused must not refuse its neighbours.
                 await asyncio.gather(*(self._run([one]) for one in batch))

@@ -1,6 +1,7 @@
 """The life of a service's process: open what it needs, serve, keep its loops running, stop cleanly.
 
-HTTP is up before Kafka is: with the bus down a request is still accepted and flows when it is back.
+HTTP is up before anything else is. With the bus down a request is still accepted and flows when it is back; with the
+database down or silent every door says so, within seconds.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from aiokafka.errors import KafkaError
 from starlette.types import ASGIApp
 
 from shared import broker, faults, metrics, telemetry
-from shared.db import UNAVAILABLE, Database, Login, Pool, open_pool
+from shared.db import DOORS_WITHIN_S, UNAVAILABLE, Database, Login, lazy_pool
 from shared.delivery import Absorb, Delivery
 from shared.errors import places_of
 from shared.http import metrics as metrics_door
@@ -35,6 +36,7 @@ AGAIN_AFTER_S = 1.0
 CATCH_UP_WITHIN_S = 30.0
 STOP_WITHIN_S = 10.0
 CRISIS_POOL = 4
+LOOP_POOL = 4
 
 
 class _Server(uvicorn.Server):
@@ -68,6 +70,10 @@ class Process:
     def db_of(self, lane: Lane) -> Database:
         """The database as a lane reaches it: the crisis lane has connections of its own and waits for nobody's."""
         return self._crisis if lane is Lane.CRISIS else self.db
+
+    def doors_of(self, lane: Lane) -> Database:
+        """The same for doors: whoever stands there is told within seconds that the database is not there."""
+        return self.db_of(lane).within(DOORS_WITHIN_S)
 
     def consume(
         self,
@@ -139,16 +145,19 @@ class Process:
         return [_Server(uvicorn.Config(app, host=host, port=port, **quiet)) for app, host, port in doors]
 
     async def run(self) -> None:
-        """Serve until SIGTERM or SIGINT, then stop in order: no new work, finish, commit offsets."""
+        """Serve until SIGTERM or SIGINT, then stop in order: no new work, finish, commit offsets.
+
+        Raises `UnsafeLogin` as soon as the database has told that a login may too much.
+        """
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         servers = self._servers()
         serving = [asyncio.create_task(server.serve()) for server in servers]
-        tasks = [asyncio.create_task(self._forever(one)) for one in self._loops]
-        tasks += [asyncio.create_task(self._bus()), *(asyncio.create_task(self._relay(relay)) for relay in self.relays)]
-        await asyncio.wait([asyncio.create_task(stop.wait()), *serving], return_when=asyncio.FIRST_COMPLETED)
+        working = asyncio.create_task(self._work())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait([stopping, *serving, working], return_when=asyncio.FIRST_COMPLETED)
         for number in (signal.SIGTERM, signal.SIGINT):
             # A second signal must not cut the clean stop short, not even when the loop has given its handlers back.
             loop.remove_signal_handler(number)
@@ -156,14 +165,36 @@ class Process:
         for server in servers:
             server.should_exit = True
         await asyncio.wait(serving, timeout=STOP_WITHIN_S)
-        await self._stop(tasks)
+        failed = working.exception() if working.done() else None
+        await self._stop(working)
+        if failed is not None:
+            raise failed
 
-    async def _stop(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+    async def _work(self) -> None:
+        """Everything but the doors, from the moment that the database is there."""
+        await self._reach_database()
+        async with asyncio.TaskGroup() as together:
+            for one in self._loops:
+                together.create_task(self._forever(one))
+            for relay in self.relays:
+                together.create_task(self._relay(relay))
+            together.create_task(self.join_bus())
+
+    async def _reach_database(self) -> None:
+        while True:
+            try:
+                await self.db.reached()
+            except UNAVAILABLE as error:
+                log.warning("waiting for the database: %s", type(error).__name__)
+                await asyncio.sleep(AGAIN_AFTER_S)
+            else:
+                return
+
+    async def _stop(self, working: asyncio.Task[None]) -> None:
         for group in self._groups:
             await group.commit()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
         try:
             async with asyncio.timeout(STOP_WITHIN_S):
                 await self.broker.stop()
@@ -171,19 +202,31 @@ class Process:
         except (KafkaError, TimeoutError) as error:
             log.warning("the bus did not stop in time: %s", type(error).__name__)
 
-    async def _bus(self) -> None:
+    async def join_bus(self) -> None:
         """Connect to Kafka, for as long as it takes; the clients reconnect by themselves afterwards."""
         while not self._on_bus:
             try:
-                await self.producer.start()
-                self._connected.set()
+                if not self._connected.is_set():
+                    await self.producer.start()
+                    # Started twice, it would send with two loops under one id.
+                    self._connected.set()
                 await self.broker.start()
-            except (KafkaError, OSError) as error:
-                log.warning("%s waits for Kafka: %s", self.service, type(error).__name__)
+            except Exception as error:
+                where = "Kafka" if isinstance(error, (KafkaError, OSError)) else places_of(error)
+                log.warning("%s waits for the bus: %s at %s", self.service, type(error).__name__, where)
+                await self._off_bus()
                 await asyncio.sleep(AGAIN_AFTER_S)
             else:
                 self._on_bus = True
                 log.info("%s is on the bus", self.service)
+
+    async def _off_bus(self) -> None:
+        """Stop the consumers that had started: the next start starts all of them, and none may run twice."""
+        try:
+            async with asyncio.timeout(STOP_WITHIN_S):
+                await self.broker.stop()
+        except Exception as error:
+            log.warning("consumers did not stop in order: %s", type(error).__name__)
 
     async def _relay(self, relay: Relay) -> None:
         await self._connected.wait()
@@ -227,14 +270,14 @@ def login(service: str, settings: Settings, *, loop: bool = False) -> Login:
 
 @asynccontextmanager
 async def opened(service: str, settings: Settings) -> AsyncIterator[Process]:
-    """A process with its pools open. Waits for the database; raises `UnsafeLogin` for a login that may too much."""
+    """A process with pools that connect when they are asked: nothing here waits for the database."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("aiokafka").setLevel(logging.ERROR)
     faults.arm_from(settings.fault, settings.environment == "production", marker=settings.fault_marker)
     telemetry.configure(service, instance=settings.replica)
-    app_pool = await _pool(login(service, settings), settings.pool_size)
-    loop_pool = await _pool(login(service, settings, loop=True), 4)
-    crisis_pool = await _pool(login(service, settings), CRISIS_POOL)
+    app_pool = await lazy_pool(login(service, settings), size=settings.pool_size)
+    loop_pool = await lazy_pool(login(service, settings, loop=True), size=LOOP_POOL)
+    crisis_pool = await lazy_pool(login(service, settings), size=CRISIS_POOL)
     db = Database(app_pool, loop_pool, service)
     try:
         yield Process(service, settings, db, db.beside(crisis_pool))
@@ -245,12 +288,3 @@ async def opened(service: str, settings: Settings) -> AsyncIterator[Process]:
         except TimeoutError:
             log.warning("connections were cut at the stop")
         telemetry.shutdown()
-
-
-async def _pool(where: Login, size: int) -> Pool:
-    while True:
-        try:
-            return await open_pool(where, size=size)
-        except UNAVAILABLE as error:
-            log.warning("waiting for the database: %s", type(error).__name__)
-            await asyncio.sleep(AGAIN_AFTER_S)

@@ -1,5 +1,7 @@
 """`peerline waiting` and `peerline version`: what is open, who owns it until when, and where its traces are.
 
+Dead letters and records that have been parked for long are among it; they belong to the operator.
+
 The operator sees ids, states, owners and rounded times, never content. Exit codes of `waiting`: 0 nothing is overdue,
 1 something is, 2 wrong usage or settings, 4 the database cannot be reached.
 """
@@ -50,7 +52,10 @@ class OperatorSettings(BaseSettings):
 
 @dataclass(frozen=True)
 class Waiting:
-    """One open thing. `due` is ISO 8601 in UTC, rounded; `overdue` is exact."""
+    """One open thing. `due` is ISO 8601 in UTC, rounded; `overdue` is exact.
+
+    `case` is empty for a parked record whose key names none.
+    """
 
     service: str
     state: str
@@ -96,8 +101,8 @@ async def _waiting(connection: Connection, traces_url: str) -> list[Waiting]:
             owner=row["owner"],
             due=rounded(row["due_at"]).isoformat(),
             overdue=row["due_at"] <= row["now"],
-            case=str(row["id"]),
-            traces=search_link(traces_url, str(row["id"]), row["now"]) if traces_url else "",
+            case=str(row["id"] or ""),
+            traces=search_link(traces_url, str(row["id"]), row["now"]) if traces_url and row["id"] else "",
         )
         for row in await connection.fetch(_OPEN)
     ]

@@ -95,7 +95,7 @@ async def main() -> None:
         )
         for lane in (Lane.ORDINARY, Lane.CRISIS):
             process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), fire))
-        desk = desk_of(process.db, settings, crisis=process.db_of(Lane.CRISIS))
+        desk = desk_of(process.doors_of(Lane.ORDINARY), settings, crisis=process.doors_of(Lane.CRISIS))
         rounds = timers.in_one_transaction(process.db, partial(names.fire, keyring=desk.keyring), beside=[REGION])
         parting = timers.in_one_transaction(process.db, cases.part)
         telling = timers.in_one_transaction(process.db, published.fire)

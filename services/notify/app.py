@@ -79,7 +79,7 @@ async def main() -> None:
         senders = {lane: sender_of(process.db_of(lane), office, settings) for lane in Lane}
         for lane, sender in senders.items():
             process.on_timers(lane, sender.act)
-        process.serve(notify_app(process.db, office, settings, process.ready))
+        process.serve(notify_app(process.doors_of(Lane.ORDINARY), office, settings, process.ready))
         await process.run()
         await asyncio.gather(*(sender.drained() for sender in senders.values()))
 

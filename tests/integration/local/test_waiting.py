@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -11,7 +13,10 @@ import typer
 from typer.testing import CliRunner
 
 from deploy.cli import waiting
+from shared import parking
 from shared.migrate import OPERATOR, SERVICES, app_of
+from shared.parking import Raw, Ticket
+from shared.types import AgencyId
 from tests.harness.databases import TestDatabase
 
 ROW = """
@@ -79,3 +84,54 @@ async def test_nothing_of_an_agency_and_no_exact_time_is_told(run: typer.Typer, 
     _, (thing,) = await listed(run)
     assert set(thing) == {"service", "state", "owner", "due", "overdue", "case", "traces"}
     assert str(thing["due"])[14:19] in {f"{minute:02}:00" for minute in range(0, 60, 5)}
+
+
+async def parked(database: TestDatabase, service: str, tickets: list[Ticket]) -> None:
+    agencies = {ticket.agency_id for ticket in tickets if ticket.agency_id}
+    async with database.opened(service) as db, db.transaction(agencies) as tx:
+        await parking.park(tx, tickets, b"k" * 32)
+
+
+def ticket(case: object, *, pos: int = 0, **more: Any) -> Ticket:
+    raw = Raw("peerline.intake", 0, pos, str(case).encode(), (), b"{}")
+    return Ticket(raw, more.pop("why", "Unprocessable"), agency_id=AgencyId(uuid4()), **more)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_a_dead_letter_is_the_operators_within_a_day(
+    service: str, run: typer.Typer, database: TestDatabase
+) -> None:
+    case = uuid4()
+    await parked(database, service, [ticket(case, dead=True)])
+    code, (thing,) = await listed(run)
+    assert (code, thing["service"], thing["state"], thing["owner"]) == (0, service, "dead_letter", "operator")
+    assert (thing["case"], thing["overdue"]) == (str(case), False)
+    due = datetime.fromisoformat(str(thing["due"])) - datetime.now(UTC)
+    assert timedelta(hours=23) < due < timedelta(hours=25)
+
+
+async def test_a_record_without_a_case_or_an_agency_is_listed_and_its_key_is_not_told(
+    run: typer.Typer, database: TestDatabase
+) -> None:
+    raw = Raw("peerline.intake", 0, 1, b"canary\xff", (), b"?")
+    await parked(database, "matching", [Ticket(raw, "Unprocessable", dead=True, keep=False)])
+    _, (thing,) = await listed(run)
+    assert (thing["state"], thing["owner"], thing["case"], thing["traces"]) == ("dead_letter", "operator", "", "")
+
+
+async def test_what_is_parked_for_long_is_listed_and_what_stands_behind_it_is_not(
+    run: typer.Typer, database: TestDatabase
+) -> None:
+    old, new = uuid4(), uuid4()
+    tickets = [ticket(old), ticket(old, pos=1, why="Behind"), ticket(new, pos=2)]
+    await parked(database, "referral", tickets)
+    assert await listed(run) == (0, [])
+    sql = await database.superuser()
+    try:
+        await sql.execute(
+            "UPDATE referral.parked SET parked_at = clock_timestamp() - interval '2 hours' WHERE subject = $1", old
+        )
+    finally:
+        await sql.close()
+    code, (thing,) = await listed(run)
+    assert (code, thing["case"], thing["state"], thing["owner"]) == (1, str(old), "parked", "operator")

@@ -121,12 +121,6 @@ async def test_a_process_that_cannot_reach_kafka_lives_and_is_not_ready(region: 
     assert await process.stop() == 0
 
 
-async def test_a_process_waits_for_its_database(region: Region) -> None:
-    process = await region.start("referral", env={"PEERLINE_DATABASE_PORT": "9"}, ready=False)
-    await eventually(lambda: "waiting for the database" in process.said(), 30)
-    assert process.running
-
-
 @pytest.mark.parametrize("fault", ["after-commit", "no-such-point"])
 async def test_a_fault_point_or_a_wrong_one_keeps_a_process_from_starting_in_production(
     fault: str, region: Region

@@ -79,3 +79,18 @@ async def test_a_caller_that_went_away_does_not_disturb_the_others() -> None:
     assert list(await asyncio.gather(first, stays)) == [2, 6]
     with pytest.raises(asyncio.CancelledError):
         await gone
+
+
+async def test_without_a_database_nobody_waits_for_it_a_second_time() -> None:
+    batches: list[int] = []
+
+    async def gone(numbers: Sequence[int]) -> list[int]:
+        batches.append(len(numbers))
+        await asyncio.sleep(0)
+        raise TimeoutError
+
+    joiner = Joiner(gone, abreast=1)
+    answers = await asyncio.gather(*(joiner.do(number) for number in range(4)), return_exceptions=True)
+
+    assert [type(one) for one in answers] == [TimeoutError] * 4
+    assert batches == [1, 3]
