@@ -25,6 +25,7 @@ LEASE_S = 30
 BATCH = 500
 SWEEP_S = 0.5
 LONGEST_BACKOFF_S = 300
+"""On the crisis lane no lease grows: nobody waits minutes there for a process that died."""
 BURST_S = 30.0
 
 
@@ -125,7 +126,8 @@ RETURNING t.timer_id, t.agency_id, t.lane, t.kind, t.key, t.subject_id, t.subjec
 async def claim(db: Database, lane: Lane, limit: int = BATCH) -> list[Fired]:
     """Lease due timers of a lane, the longest overdue first."""
     async with db.loop() as connection:
-        rows = await connection.fetch(_CLAIM, lane.value, LEASE_S, limit, LONGEST_BACKOFF_S)
+        longest = LEASE_S if lane is Lane.CRISIS else LONGEST_BACKOFF_S
+        rows = await connection.fetch(_CLAIM, lane.value, LEASE_S, limit, longest)
     fired = [
         Fired(
             timer_id=row["timer_id"],
@@ -160,6 +162,26 @@ async def finish(tx: Transaction, fired: Sequence[Fired]) -> None:
     left = [timer for timer in fired if (timer.timer_id, timer.fence) not in tx.purged_timers]
     status = await tx.connection.execute(_FINISH, [f.timer_id for f in left], [f.fence for f in left])
     if status != f"DELETE {len(left)}":
+        raise LostClaim
+
+
+_AGAIN = """
+UPDATE timers t SET leased_until = clock_timestamp() + make_interval(secs => u.pause)
+  FROM unnest($1::uuid[], $2::bigint[], $3::float8[]) u(timer_id, fence, pause)
+ WHERE t.timer_id = u.timer_id AND t.fence = u.fence
+"""
+
+
+async def again(tx: Transaction, paused: Sequence[tuple[Fired, float]]) -> None:
+    """Let each of these timers fire again after so many seconds, whatever is left of its lease.
+
+    Raises `LostClaim` when somebody else has leased one of them meanwhile.
+    """
+    if not paused:
+        return
+    ids, fences = [fired.timer_id for fired, _ in paused], [fired.fence for fired, _ in paused]
+    status = await tx.connection.execute(_AGAIN, ids, fences, [pause for _, pause in paused])
+    if status != f"UPDATE {len(paused)}":
         raise LostClaim
 
 

@@ -218,6 +218,12 @@ async def settle(tx: Transaction, sent: Sequence[Sent]) -> None:
     await store.forget_lines(tx, [intent.intent_id for intent in after if intent.klass == "rescind"])
     # An intent that is gone was purged with its case, and its timer with it.
     await timers.finish(tx, [known[i.intent_id].outgoing.fired for i in after if not i.is_open])
+    await timers.again(tx, [_again(i, known[i.intent_id], now) for i in after if i.state == "planned"])
+
+
+def _again(intent: Intent, one: Sent, now: datetime) -> tuple[Fired, float]:
+    fired = one.outgoing.fired
+    return fired, intents.pause_s(intent, one.outcome, fired.attempts, now)
 
 
 async def _settle_of_cases(tx: Transaction, known: Mapping[UUID, Sent], now: datetime) -> list[Intent]:

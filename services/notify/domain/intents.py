@@ -69,6 +69,11 @@ KINDS: Mapping[Template, Kind] = {
     "outreach": Kind("outreach"),
 }
 
+PAUSES_S: Mapping[Literal["crisis", "ordinary"], tuple[float, ...]] = {
+    "crisis": (1, 2, 5, 10),
+    "ordinary": (15, 30, 60, 120, 300),
+}
+"""In seconds, before each further try of what was not taken; the last one again and again."""
 VERIFY_WITHIN = timedelta(hours=48)
 TELL_WITHIN = timedelta(hours=48)
 DETAILS_WITHIN = timedelta(hours=24)
@@ -209,6 +214,18 @@ def ended(intent: Intent, end: Ended, now: datetime) -> tuple[Intent, Settled | 
             return _settled(intent, "unknown", code)
         case _:
             assert_never(end.outcome)
+
+
+def pause_s(intent: Intent, outcome: Outcome, tries: int, now: datetime) -> float:
+    """How long to wait after the try number `tries` of an intent that is to be tried again, in seconds.
+
+    What the provider asks for is honoured. Nothing waits beyond its expiry: then it is settled.
+    """
+    pauses = PAUSES_S["crisis" if intent.lane is Lane.CRISIS else "ordinary"]
+    pause = pauses[min(tries, len(pauses)) - 1]
+    if isinstance(outcome, NotSent):
+        pause = max(pause, outcome.after_s)
+    return max(0.0, min(pause, (intent.expires_at - now).total_seconds()))
 
 
 def _settled(intent: Intent, state: State, code: str) -> tuple[Intent, Settled]:

@@ -22,9 +22,10 @@ class Refused:
 
 @dataclass(frozen=True)
 class NotSent:
-    """Nothing was handed over; it may be tried again without risk."""
+    """Nothing was handed over; it may be tried again without risk, where the provider says so not before `after_s`."""
 
     code: str
+    after_s: float = 0.0
 
 
 @dataclass(frozen=True)

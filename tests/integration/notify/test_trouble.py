@@ -36,6 +36,48 @@ async def paged(stand: Stand, person: PersonId, *, minutes: float = 5) -> tuple[
     return case, ladder, page
 
 
+async def pauses(stand: Stand) -> list[float]:
+    """Seconds until each timer that is left may fire again."""
+    rows = await stand.sql.fetch(
+        "SELECT extract(epoch FROM leased_until - clock_timestamp())::float8 AS s FROM timers WHERE kind = 'send'"
+    )
+    return [row["s"] for row in rows]
+
+
+async def test_a_page_that_was_not_taken_is_tried_again_within_seconds(stand: Stand) -> None:
+    await paged(stand, await stand.peer(PEER))
+    stand.mailman.mood = "not_now"
+    await stand.send()
+    (pause,) = await pauses(stand)
+    assert pause <= 1
+    stand.mailman.mood = "accept"
+
+    async def taken() -> bool:
+        await stand.send()
+        return await outcomes(stand) == [("not_sent", "451"), ("accepted", "250")]
+
+    assert await eventually(taken, 10)
+
+
+async def test_a_page_that_is_refused_for_long_is_tried_every_ten_seconds(stand: Stand) -> None:
+    await paged(stand, await stand.peer(PEER))
+    stand.mailman.mood = "not_now"
+    seen = []
+    for _ in range(5):
+        await stand.leases_run_out()
+        await stand.send()
+        seen += [round(one) for one in await pauses(stand)]
+    assert seen == [1, 2, 5, 10, 10]
+
+
+async def test_an_ordinary_mail_waits_longer(stand: Stand) -> None:
+    await stand.offer(await stand.peer(PEER))
+    stand.mailman.mood = "not_now"
+    await stand.send()
+    (pause,) = await pauses(stand)
+    assert 10 < pause <= 15
+
+
 async def test_a_permanent_no_is_said_and_never_tried_again(stand: Stand) -> None:
     await stand.offer(await stand.peer(PEER))
     stand.mailman.mood = "refuse"
@@ -49,7 +91,7 @@ async def test_a_permanent_no_is_said_and_never_tried_again(stand: Stand) -> Non
 
 
 @pytest.mark.parametrize("mood", ["not_now", "refuse_sender"])
-async def test_a_passing_no_is_tried_again_with_the_lease(stand: Stand, mood: Mood) -> None:
+async def test_a_passing_no_is_tried_again_after_a_pause(stand: Stand, mood: Mood) -> None:
     await stand.offer(await stand.peer(PEER))
     stand.mailman.mood = mood
     await stand.send()

@@ -200,3 +200,25 @@ async def test_a_timer_of_an_agency_not_in_view_cannot_be_set(db: Database) -> N
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         async with db.transaction({AgencyId(clock.random_id())}) as tx:
             await timers.schedule(tx, [due()])
+
+
+async def test_a_timer_may_be_given_a_pause_of_its_own(db: Database) -> None:
+    await scheduled(db, due())
+    (fired,) = await timers.claim(db, Lane.ORDINARY)
+    async with db.transaction({AGENCY}) as tx:
+        await timers.again(tx, [(fired, 0.0)])
+    (next_one,) = await timers.claim(db, Lane.ORDINARY)
+    assert (next_one.timer_id, next_one.attempts) == (fired.timer_id, 2)
+    with pytest.raises(LostClaim):
+        async with db.transaction({AGENCY}) as tx:
+            await timers.again(tx, [(fired, 60.0)])
+
+
+@pytest.mark.parametrize(("lane", "most"), [(Lane.CRISIS, timers.LEASE_S), (Lane.ORDINARY, 4 * timers.LEASE_S)])
+async def test_only_off_the_crisis_lane_a_lease_grows(lane: Lane, most: float, db: Database, sql: Sql) -> None:
+    await scheduled(db, due(lane=lane))
+    for _ in range(3):
+        await sql.execute("UPDATE timers SET leased_until = NULL")
+        await timers.claim(db, lane)
+    left = await sql.fetchval("SELECT extract(epoch FROM leased_until - clock_timestamp())::float8 FROM timers")
+    assert most - 10 < left <= most

@@ -19,6 +19,7 @@ from services.notify.domain.intents import (
     Template,
     ended,
     link_until,
+    pause_s,
     started,
 )
 from services.notify.domain.outcomes import Accepted, NotSent, Outcome, Refused, Unknown, of_reply, of_silence, recorded
@@ -153,3 +154,21 @@ def test_silence_is_unknown_only_after_the_message_was_handed_over() -> None:
 def test_a_crisis_has_a_lane_of_its_own() -> None:
     assert intent(klass="crisis").lane is Lane.CRISIS
     assert intent().lane is Lane.ORDINARY
+
+
+@pytest.mark.parametrize(
+    ("klass", "told"), [("crisis", [1, 2, 5, 10, 10]), ("ordinary", [15, 30, 60, 120, 300]), ("verify", [15, 30])]
+)
+def test_what_was_not_taken_pauses_shortly_for_a_page_and_longer_for_the_rest(klass: str, told: list[float]) -> None:
+    paused = [pause_s(intent(klass=klass), NotSent("451"), tries, NOW) for tries in range(1, len(told) + 1)]
+    assert paused == told
+
+
+@pytest.mark.parametrize(("asked", "told"), [(0.5, 1), (20, 20), (7200, 3600)])
+def test_a_provider_that_names_a_time_is_obeyed_until_the_expiry(asked: float, told: float) -> None:
+    assert pause_s(intent(klass="crisis"), NotSent("429", after_s=asked), 1, NOW) == told
+
+
+def test_a_lost_answer_that_is_sent_again_pauses_too() -> None:
+    assert pause_s(intent(klass="crisis"), Unknown("TimeoutError"), 2, NOW) == 2
+    assert pause_s(intent(klass="crisis"), Unknown("TimeoutError"), 2, NOW + timedelta(hours=2)) == 0
