@@ -150,12 +150,14 @@ def direct(fact: DirectAsked, ask: Ask, world: World) -> Step[Referral]:
 
 
 def consented(referral: Referral, fact: ConsentGiven, ask: Ask, world: World) -> Step[Referral]:
-    """The first clinician is asked. A consent for another referral, or one that has run out, opens nothing."""
+    """The first clinician is asked; in a running referral the newer consent takes the place of the older one.
+
+    A consent for another referral, or one that has run out, opens nothing.
+    """
     if fact.referral != referral.referral_id or fact.expires <= world.now:
         return Step(referral, acts=("consent refused",))
-    if referral.stage is not Stage.CONSENT:
-        return Step(referral)
-    return request_next(replace(referral, consent=fact.consent, consent_until=fact.expires), ask, world)
+    agreed = replace(referral, consent=fact.consent, consent_until=fact.expires)
+    return request_next(agreed, ask, world) if referral.stage is Stage.CONSENT else Step(agreed)
 
 
 def request_next(referral: Referral, ask: Ask, world: World) -> Step[Referral]:

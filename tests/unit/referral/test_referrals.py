@@ -296,6 +296,15 @@ def test_a_consent_that_has_run_out_is_asked_for_again_before_anybody_else_is_as
     assert one(hear(late.state, consent(referral)), ReferralRequested).clinician == CLEO
 
 
+def test_a_consent_given_anew_in_a_running_referral_keeps_it_going() -> None:
+    step, referral = asked()
+    short = hear(step.state, consent(referral, expires=NOW + HOUR))
+    renewed = hear(short.state, again := consent(referral, expires=NOW + 9 * HOUR))
+    assert renewed.facts == ()
+    late = hear(renewed.state, answer(referral, CLEO, "accept"), at=NOW + 2 * HOUR)
+    assert one(late, ReferralAccepted).consent == again.consent
+
+
 def test_scenario_34_a_clinician_who_is_away_is_covered_by_the_deputy() -> None:
     step, referral = asked()
     covered = hear(step.state, consent(referral), seen=world(PETRA_, CORA_, CARL_))
