@@ -196,7 +196,7 @@ async def test_scenario_14_a_spouse_is_offered_a_peer_where_no_clinician_takes_a
     front: Front, structure: str
 ) -> None:
     await front.structured(structure)
-    body = {"relation": "family", "notice": {"version": "us-ut-family-en-1"}}
+    body: dict[str, Any] = {"relation": "family", "notice": {"version": "us-ut-family-en-1"}}
     code = front.code()
     answer = await front.ask(code, want="clinician", **body)
     assert (answer.status, answer.json["type"]) == (409, "/problems/no-clinician-in-program")
