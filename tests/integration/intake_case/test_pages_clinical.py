@@ -80,7 +80,7 @@ async def test_a_consent_is_given_and_taken_back_by_buttons(front: Front) -> Non
     (case,) = await front.cases()
     await front.hear(case, ConsentAsked(referral=uuid4(), remind_at=soon()))
     asked = text(await front.page("GET", CASE, cookie=session))
-    assert asked.index("Do you want one?") < asked.index("Yes, a clinician may reach me")
+    assert asked.index("Would you like a clinician?") < asked.index("Yes, a clinician may reach me")
     assert (await press(front, session, "consent")).status == 303
     assert (await press(front, session, "refuse-consent")).status == 303
     assert [type(one) for one in await front.facts(case)][1:] == [ConsentGiven, ConsentWithdrawn]
