@@ -154,7 +154,11 @@ FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"notice": {"version": f"{TYPED} !"}}, "/notice/version"),
     ({"notice": None}, "/notice"),
     ({"code_hash": TYPED}, "/code_hash"),
-    ({"about": "someone_else"}, "/about"),
+    ({"about": TYPED}, "/about"),
+    ({"want": TYPED}, "/want"),
+    ({"outreach": {"channel": "mail", "address": f"{TYPED}@home.test"}}, "/outreach"),
+    ({"about": "someone_else", "outreach": {"channel": "mail", "address": TYPED}}, "/outreach"),
+    ({"about": "someone_else", "outreach": {"channel": "mail", "address": "x@home.test", TYPED: "x"}}, "/outreach"),
     ({TYPED: TYPED}, ""),
 ]
 

@@ -87,8 +87,11 @@ class InProgress:
     name: Literal["in_progress"] = "in_progress"
 
 
-How = Literal["completed", "refused", "withdrawn", "failed"]
-"""`refused`: before anybody was asked; `withdrawn`: later; `failed`: nobody of the program takes it."""
+How = Literal["completed", "refused", "withdrawn", "lapsed", "failed"]
+"""`refused`: before anybody was asked; `withdrawn`: later; `lapsed`: the question was open for too long.
+
+`failed`: nobody of the program takes it.
+"""
 
 
 @dataclass(frozen=True)

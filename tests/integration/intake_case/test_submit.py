@@ -96,7 +96,7 @@ async def test_what_is_sealed_opens_with_the_cases_key_alone(front: Front) -> No
     sealed = await front.sql.fetchval("SELECT reach FROM requests WHERE case_id = $1", case)
     async with front.db.transaction([front.agency.agency_id]) as tx:
         key = (await vault.load(tx, front.keyring, "case", [case]))[case]
-    assert json.loads(key.open("reach", sealed)) == REACH | {"address": "+18015550123"}
+    assert json.loads(key.open("reach", sealed)) == REACH | {"address": "+18015550123", "name": None}
 
 
 async def _bars(front: Front, **changed: Any) -> set[PersonId]:

@@ -107,6 +107,13 @@ def test_by_a_consent_that_is_too_old_nothing_is_shown_until_it_is_given_again()
     assert [type(one) for one in again.facts] == [ConsentGiven, ContactReleased]
 
 
+def test_a_question_that_comes_again_takes_a_new_yes_and_one_that_lapses_is_called_so() -> None:
+    again = folded(supervised(), [ASKED, YES, REQUESTED, ASKED])
+    assert {"consent", "refuse-consent"} <= set(possible(again))
+    assert [type(one) for one in facts_of(again, YES_AGAIN)] == [ConsentGiven]
+    assert folded(supervised(), [ASKED, CANCELLED]).clinical == Ended(REFERRAL, "lapsed")
+
+
 def test_a_no_ends_it_before_and_after_and_is_told_apart() -> None:
     refused = folded(supervised(), [ASKED, Unconsented()])
     gone = folded(supervised(), [ASKED, YES, REQUESTED, ACCEPTED, Unconsented(), CANCELLED])

@@ -25,6 +25,7 @@ from tests.unit.intake_case.given import (
     ACKNOWLEDGED,
     ANA,
     ASKED,
+    CANCELLED,
     COMPLETED,
     CONFIRMED,
     CONTACT,
@@ -100,7 +101,7 @@ CLINICAL = [ASKED, YES, REQUESTED, ACCEPTED, ON_HOLD, GOING]
 
 
 @pytest.mark.parametrize("states", range(len(CLINICAL) + 1))
-@pytest.mark.parametrize("last", [None, COMPLETED, FAILED, Unconsented(), NO_PATH, GIVEN])
+@pytest.mark.parametrize("last", [None, COMPLETED, FAILED, CANCELLED, Unconsented(), NO_PATH, GIVEN])
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_every_sentence_of_the_clinical_side_has_words(states: int, last: object, language: str) -> None:
     happened = [*CLINICAL[: states or 1], *([last] if last else [])]

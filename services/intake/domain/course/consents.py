@@ -32,14 +32,15 @@ def given(case: Case, consent: UUID, now: datetime) -> Step:
     clinical = case.clinical
     if not isinstance(clinical, Running):
         raise Refused("no-consent-asked", 409)
-    if live_consent(case.consents, clinical.referral, now) is not None:
+    asked = isinstance(clinical, Asking)
+    if not asked and live_consent(case.consents, clinical.referral, now) is not None:
         return Step(case)
     one = Consent(consent, clinical.referral, now, now + CONSENT_LASTS)
     fact = ConsentGiven(
         consent=consent, recipient=one.recipient, purpose=one.purpose, referral=one.referral, expires=one.expires
     )
     after = replace(case, consents=(*case.consents, one)[-KEPT_CONSENTS:])
-    if isinstance(clinical, Asking):
+    if asked:
         requested = Requested(one.referral, now + within(case.ask.policy.referral_within_s))
         return Step(replace(after, clinical=requested), (fact,), acts=("consent_given",))
     step = shown_again(after, one.referral, now)

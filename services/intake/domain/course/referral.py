@@ -16,7 +16,6 @@ from services.intake.domain.clinical import (
     Requested,
     Running,
     With,
-    running,
 )
 from services.intake.domain.course import showing
 from services.intake.domain.course.ends import clinical_over, within
@@ -54,15 +53,23 @@ def referred(case: Case, what: OfClinical, now: datetime) -> Step:
         return Step(case)
     match what:
         case ConsentAsked(referral=referral):
-            # Whoever has asked for a clinician already is not asked again: referral takes that one up instead.
-            clinical = case.clinical if running(case.clinical) else Asking(referral, now)
-            return Step(replace(case, clinical=clinical))
+            return Step(_question(case, referral, now))
         case NoClinicalPath(why=why, kinds=kinds):
             return _informed(replace(case, no_path=why), kinds)
         case ResourcesGiven(kinds=kinds):
             return _informed(case, kinds)
         case _:
             return _of_referral(case, what, now)
+
+
+def _question(case: Case, referral: UUID, now: datetime) -> Case:
+    """The same referral asks again when its consent has run out. Whoever has asked for a clinician is not asked again.
+
+    Referral takes that request up in place of a question that has crossed with it.
+    """
+    if isinstance(case.clinical, Running) and case.clinical.referral != referral:
+        return case
+    return replace(case, clinical=Asking(referral, now))
 
 
 def _informed(case: Case, kinds: tuple[str, ...]) -> Step:
@@ -90,8 +97,8 @@ def _of_referral(case: Case, what: OfReferral, now: datetime) -> Step:
         case ReferralCompleted():
             return clinical_over(case, clinical, "completed", now)
         case _:
-            # The requester's own no has ended it here already: this one is the program's.
-            return clinical_over(case, clinical, "failed", now)
+            # The requester's own no has ended it here already: this end is the program's, or that of the time.
+            return clinical_over(case, clinical, "lapsed" if isinstance(clinical, Asking) else "failed", now)
 
 
 def _was_shown(clinical: Running, clinician: PersonId) -> bool:
