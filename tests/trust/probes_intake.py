@@ -299,6 +299,14 @@ PROBES: Mapping[Door, Probe | Nothing] = {
     ("GET", f"{CASE}/peers"): bearers("GET", f"{CASE}/peers"),
     ("PUT", f"{CASE}/choice"): all_of(bearers("PUT", f"{CASE}/choice", {"anyone": True}), choosing),
     ("PUT", f"{CASE}/reach"): bearers("PUT", f"{CASE}/reach", {"reach": REACH}),
+    **{
+        ("POST", f"{CASE}/{name}"): bearers("POST", f"{CASE}/{name}", Idempotency_Key="fresh")
+        for name in ("clinician", "emergency", "peer")
+    },
+    **{
+        (method, f"{CASE}/consents/{{recipient}}"): bearers(method, f"{CASE}/consents/clinician")
+        for method in ("PUT", "DELETE")
+    },
     ("POST", f"{CASE}/release"): all_of(bearers("POST", f"{CASE}/release", Idempotency_Key="fresh"), once("release")),
     ("POST", f"{CASE}/another-peer"): all_of(
         bearers("POST", f"{CASE}/another-peer", Idempotency_Key="fresh"), once("another-peer")

@@ -57,6 +57,48 @@ def answering(first: First) -> Probe:
     return probe
 
 
+def elsewhere(method: str, path: str) -> Probe:
+    """Another agency's links at a door of another kind, in one's own session: each is as unknown there as any."""
+
+    async def probe(world: World) -> AsyncIterator[Pair]:
+        # One session is enough: a page without a PIN counts how often a source opens it.
+        session = world.mine.sessions["w"]
+        for token in world.theirs.links.values():
+            foreign, nobody = (
+                page("notify", path.replace("{token}", one), cookie=session) for one in (token, unknown())
+            )
+            yield Pair(replace(foreign, method=method), replace(nobody, method=method))
+
+    return probe
+
+
+def entering_elsewhere(first: str) -> Probe:
+    """The form of such a door with the own PIN, sent to another agency's links."""
+
+    async def probe(world: World) -> AsyncIterator[Pair]:
+        mine = await answered(world.town.region, page("notify", f"/{first}/{world.mine.links['w']}"))
+        fields = {"nonce": mine.form(has="pin").values["nonce"], "pin": world.mine.agency.pin}
+        for token in world.theirs.links.values():
+            yield Pair(page("notify", f"/{first}/{token}", fields), page("notify", f"/{first}/{unknown()}", fields))
+
+    return probe
+
+
+def answering_elsewhere(first: str, verb: str) -> Probe:
+    """One's own session and the nonce of its buttons, sent to another agency's links at such a door."""
+
+    async def probe(world: World) -> AsyncIterator[Pair]:
+        session = world.mine.sessions["w"]
+        shown = await answered(world.town.region, page("notify", f"/w/{world.mine.links['w']}", cookie=session))
+        fields = {"nonce": shown.form(has="nonce").values["nonce"], "verb": verb, "text": "Nothing to see"}
+        for token in world.theirs.links.values():
+            yield Pair(
+                *(page("notify", f"/{first}/{one}/answer", fields, cookie=session) for one in (token, unknown()))
+            )
+
+    return probe
+
+
 @dataclass(frozen=True)
 class Held:
     """A link that a stranger has got hold of, with its own form: the one thing that tells it from an unknown one.
@@ -92,6 +134,14 @@ PROBES: Mapping[Door, Probe | Nothing] = {
     },
     **{("POST", f"/{first}/{{token}}"): entering(first) for first in ("v", "m", "w", "p")},
     **{("POST", f"/{first}/{{token}}/answer"): answering(first) for first in ("m", "w", "p")},
+    **{
+        (method, path): elsewhere(method, path.replace("{verb}", "advice"))
+        for path in ("/c/{token}", "/r/{token}", "/o/{token}", "/w/{token}/{verb}")
+        for method in ("GET", "HEAD")
+    },
+    **{("POST", f"/{first}/{{token}}"): entering_elsewhere(first) for first in ("c", "r")},
+    ("POST", "/c/{token}/answer"): answering_elsewhere("c", "answer"),
+    ("POST", "/r/{token}/answer"): answering_elsewhere("r", "accept"),
     ("GET", "/style.css"): Nothing(PUBLIC_FILE),
     ("HEAD", "/style.css"): Nothing(PUBLIC_FILE),
     ("GET", "/health/live"): Nothing(HEALTH),

@@ -15,6 +15,8 @@ from tests.trust.town import Town
 
 TIMES = 50
 READS = {"GET", "HEAD"}
+NO_LIVE_LINK_HERE = ("/c/", "/r/", "/o/")
+"""Doors to which nobody in this scene has been sent a link: there every live link of another kind is opened instead."""
 AGENTS = ("Mozilla/5.0", "Outlook-Link-Scanner/2.1", "curl/8", "", "GoogleImageProxy")
 SAYS_SOMETHING = (
     *("police", "peer", "support", "crisis", "emergency", "urgent", "soon", "officer", "request"),
@@ -31,10 +33,12 @@ def calls(read: set[tuple[str, str]], side: Side) -> Iterator[Call]:
     """Each of them, with each live link of its kind, a used one and an unknown one."""
     for method, template in sorted(read):
         links = [value for first, value in side.links.items() if template.startswith(f"/{first}/")]
+        if template.startswith(NO_LIVE_LINK_HERE):
+            links = list(side.links.values())
         tokens = [*links, side.used_link, secrets.token_urlsafe(24)] if "{token}" in template else [""]
         assert "{token}" not in template or links, f"no live link for {template}"
         for token in tokens:
-            yield Call("notify", method, template.replace("{token}", token))
+            yield Call("notify", method, template.replace("{token}", token).replace("{verb}", "advice"))
 
 
 async def opened_often(town: Town, side: Side, call: Call) -> list[Answer]:
@@ -56,7 +60,8 @@ async def test_opening_links_changes_no_row_and_shows_nothing_of_a_case(town: To
         for answer in await opened_often(town, side, call):
             seen = answer.seen.lower() if "text/html" in answer.headers.get("content-type", "") else ""
             assert not [word for word in (*SAYS_SOMETHING, *names) if word in seen], call.path
-            assert answer.status in {200, 404}, call.path
+            # The page without a PIN counts how often a source opens it.
+            assert answer.status in ({200, 404, 429} if call.path.startswith("/o/") else {200, 404}), call.path
             assert "set-cookie" not in answer.headers, call.path
     assert digests(await rows(sql)) == before
     # What looks for changes does find one: a wrong PIN is counted.
