@@ -18,6 +18,7 @@ from shared.events.envelope import (
     MATCHING,
     NOTIFY,
     NOTIFY_CRISIS,
+    REFERRAL,
     REFERRAL_CRISIS,
     TOPICS,
 )
@@ -27,15 +28,22 @@ Step = Literal["ask", "expire", "acknowledge", "accept", "contacted", "close", "
 Walk = Literal["ordinary", "emergency", "directory"]
 
 GROUPS: dict[str, dict[Walk, tuple[str, ...]]] = {
-    "intake": {"ordinary": (MATCHING.name, NOTIFY.name), "emergency": (REFERRAL_CRISIS.name, NOTIFY_CRISIS.name)},
+    "intake": {
+        "ordinary": (MATCHING.name, REFERRAL.name, NOTIFY.name),
+        "emergency": (REFERRAL_CRISIS.name, NOTIFY_CRISIS.name),
+    },
     "matching": {
         "ordinary": (INTAKE.name, NOTIFY.name),
         "emergency": (INTAKE_CRISIS.name,),
         "directory": (DIRECTORY.name,),
     },
-    "referral": {"ordinary": (INTAKE.name,), "emergency": (INTAKE_CRISIS.name, NOTIFY_CRISIS.name)},
+    "referral": {
+        "ordinary": (INTAKE.name, MATCHING.name, NOTIFY.name),
+        "emergency": (INTAKE_CRISIS.name, NOTIFY_CRISIS.name),
+        "directory": (DIRECTORY.name,),
+    },
     "notify": {
-        "ordinary": (INTAKE.name, MATCHING.name),
+        "ordinary": (INTAKE.name, MATCHING.name, REFERRAL.name),
         "emergency": (INTAKE_CRISIS.name, REFERRAL_CRISIS.name),
         "directory": (CONTACTS.name, DIRECTORY.name),
     },
@@ -53,7 +61,10 @@ STEPS: dict[str, tuple[Step, ...]] = {
     DIRECTORY.name: ("join", "leave"),
     CONTACTS.name: ("join", "leave"),
 }
-"""The steps of a walk at which something surely travels on a topic; the deaths about it take turns among them."""
+"""The steps of a walk at which something surely travels on a topic; the deaths about it take turns among them.
+
+Nothing travels on referral's ordinary topic in these walks: the agency has no clinician.
+"""
 PUBLISHED: dict[Walk, tuple[str, ...]] = {
     "ordinary": (INTAKE.name, MATCHING.name, NOTIFY.name),
     "emergency": (INTAKE_CRISIS.name, REFERRAL_CRISIS.name, NOTIFY_CRISIS.name),
@@ -123,6 +134,7 @@ def kills_of(walk: Walk) -> list[Kill]:
         Kill(service, point, topic, next(turns[topic]), lane)
         for service, groups in GROUPS.items()
         for topic in groups.get(walk, ())
+        if topic in STEPS
         for point in CONSUMING
     ]
     relays = [

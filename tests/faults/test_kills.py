@@ -65,7 +65,7 @@ async def test_the_matrix_names_every_group_and_every_topic_that_is_used(stand: 
     found = await stand.ledger.subscribed()
     assert {group: {name.removeprefix(prefix) for name in names} for group, names in found.items()} == wanted
     published = {topic for topics in PUBLISHED.values() for topic in topics}
-    # Nothing is said on referral's ordinary topic yet.
+    # Nothing is said on referral's ordinary topic where there is no clinician.
     assert published == set(TOPICS) - {"peerline.referral"}
     assert {TOPICS[name].writer for name in published} == set(SERVICES)
     stand.spoiled = False
