@@ -46,7 +46,7 @@ async def test_a_case_is_offered_accepted_closed_and_forgotten(bench: Bench) -> 
     assert await bench.loads() == {}
     anchor = await bench.row(case)
     assert anchor is not None
-    assert (anchor["state"], anchor["terminal"]) == ("ended", True)
+    assert (anchor["state"], anchor["terminal"]) == ("ended_by_peer", True)
     assert await bench.hear(case, CaseClosed(), group="crisis") == []
     assert await bench.row(case) is None
     left = await bench.sql.fetchval(
