@@ -53,7 +53,7 @@ class Town:
             page = await browser.get(page.url)
             return page.seen if any(word in page.seen.lower() for word in words) else ""
 
-        return await eventually(said, what=f"a page that says {words}")
+        return await eventually(said, 30.0, what=f"a page that says {words}")
 
 
 @asynccontextmanager
