@@ -51,17 +51,45 @@ def load(file: File, *, url: Url = "http://127.0.0.1:18080", as_json: AsJson = F
     _tell(known, as_json=as_json)
 
 
+@app.command()
+def verify(
+    *,
+    person: Annotated[str, typer.Option(help="The reference of one person; else everybody unverified.")] = "",
+    url: Url = "http://127.0.0.1:18080",
+    as_json: AsJson = False,
+) -> None:
+    """Mail a new link to contact points that nobody has verified. The key is read from PEERLINE_KEY.
+
+    Once an hour and five times a week per person; the same again changes nothing.
+    """
+    body = json.dumps({"person_ref": person} if person else {}).encode()
+    headers = {"Content-Type": "application/json"}
+    answer = _sent(
+        url, "/v1/agency/directory/verifications", as_json=as_json, method="POST", data=body, headers=headers
+    )
+    document = answer.document
+    if answer.status >= UNAVAILABLE_FROM:
+        stop(UNREACHABLE, "unreachable", f"intake answered {answer.status}: try again later.", as_json=as_json)
+    if "asked" not in document:
+        _refused(answer, as_json=as_json)
+    told = "{asked} asked again, {verified} verified already, {too_soon} asked too short a time ago."
+    show(document, as_json=as_json, told=told.format(**document))
+
+
 def _put(file: Path, url: str, headers: Mapping[str, str], *, dry: bool, as_json: bool) -> _Answer:
+    kind = "application/json" if file.suffix.lower() == ".json" else "text/csv"
+    path = f"/v1/agency/directory{'?check=true' if dry else ''}"
+    sent = {"Content-Type": kind, **headers}
+    return _sent(url, path, as_json=as_json, method="PUT", data=file.read_bytes(), headers=sent)
+
+
+def _sent(url: str, path: str, *, as_json: bool, method: str, data: bytes, headers: Mapping[str, str]) -> _Answer:
     key = os.environ.get("PEERLINE_KEY", "")
     if not key or not url.startswith(("http://", "https://")):
         told = "Set PEERLINE_KEY to the agency's key, and --url to an http or https address."
         stop(USAGE, "settings", told, as_json=as_json)
-    kind = "application/json" if file.suffix.lower() == ".json" else "text/csv"
     request = urllib.request.Request(  # noqa: S310 - the scheme was checked above
-        f"{url.rstrip('/')}/v1/agency/directory{'?check=true' if dry else ''}",
-        data=file.read_bytes(),
-        method="PUT",
-        headers={"Authorization": f"Bearer {key}", "Content-Type": kind, **headers},
+        url.rstrip("/") + path, data=data, method=method, headers={"Authorization": f"Bearer {key}", **headers}
     )
     try:
         with urllib.request.urlopen(request, timeout=WITHIN_S) as answer:  # noqa: S310 - as above

@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 
 from deploy.cli.operator import EXIT_CODES, USAGE, AsJson, Region, run, show, show_table, stop
-from services.intake.actions import duty, listings
+from services.intake.actions import duty, listings, verifications
 from services.intake.actions.duty import DutyPerson
 from services.intake.domain.listing import Listing
-from shared.types import PersonId
+from shared.types import REGION, PersonId
 
 app = typer.Typer(no_args_is_help=True, help=f"The region itself. {EXIT_CODES}")
 duties = typer.Typer(no_args_is_help=True, help=f"Regional duty coordinators. {EXIT_CODES}")
@@ -39,6 +39,18 @@ def add(
     person = run(work, as_json=as_json)
     told = "Named. A link to verify the address is on its way; nothing else is sent before that."
     show({"person": str(person)}, as_json=as_json, told=told)
+
+
+@duties.command()
+def verify(*, as_json: AsJson = False) -> None:
+    """Mail a new link to those who have not verified the address, each once an hour and five times a week at most."""
+
+    async def work(region: Region) -> dict[str, int]:
+        return (await verifications.ask_again(region.db, region.keyring, REGION)).document()
+
+    asked = run(work, as_json=as_json)
+    told = "{asked} asked again, {verified} verified already, {too_soon} asked too short a time ago."
+    show(asked, as_json=as_json, told=told.format(**asked))
 
 
 @duties.command("list")

@@ -10,7 +10,8 @@ from shared.delivery import Received
 
 
 async def ordinary(tx: Transaction, received: Sequence[Received]) -> None:
-    """What intake, matching and referral say about cases."""
+    """What intake, matching and referral say about cases, and whom intake has asked again to verify."""
+    await contacts.ask_again(tx, received)
     await hearing.of_cases(tx, received)
 
 

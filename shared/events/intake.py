@@ -292,6 +292,17 @@ class ContactPointsSet(Fact):
     points: tuple[ContactPoint, ...]
 
 
+class VerificationAsked(Fact):
+    """The agency asks that a person's contact points which nobody has verified are mailed once more. Key: the person.
+
+    Not on `peerline.contacts`: there it would take the place of the person's contact points.
+    """
+
+    TOPIC: ClassVar[Topic] = INTAKE
+    KEYED_BY_CASE: ClassVar[bool] = False
+    type: Literal["intake.verification_asked.v1"] = "intake.verification_asked.v1"
+
+
 IntakeFact = (
     RequestSubmitted
     | CrisisRaised
@@ -312,4 +323,5 @@ IntakeFact = (
     | PersonSet
     | DutySet
     | ContactPointsSet
+    | VerificationAsked
 )

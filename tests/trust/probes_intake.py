@@ -13,6 +13,7 @@ from tests.trust.scene import REACH, Side, like
 from tests.trust.town import Town, hash_of
 
 DIRECTORY, POLICY, KEYS, CASE = "/v1/agency/directory", "/v1/agency/policy", "/v1/agency/keys", "/v1/case"
+VERIFICATIONS = f"{DIRECTORY}/verifications"
 STRUCTURE, RESOURCES, LISTED = "/v1/agency/structure", "/v1/agency/resources", "/v1/resources"
 
 
@@ -182,6 +183,16 @@ async def replacing_directory(world: World) -> AsyncIterator[Pair]:
     assert (await answered(world.town.region, changed)).status == 200
 
 
+async def asking_again(world: World) -> AsyncIterator[Pair]:
+    """A person of another agency is nobody here, by whatever they are called."""
+    key, other = world.mine.agency.key, world.theirs.agency.people[0]
+    for one in (world.theirs.persons[0], str(other["badge"]), str(other["name"]), str(other["contact"])):
+        yield Pair(
+            api("POST", VERIFICATIONS, {"person_ref": one}, bearer=key),
+            api("POST", VERIFICATIONS, {"person_ref": str(uuid4())}, bearer=key),
+        )
+
+
 def _checked(world: World, changed: Mapping[str, object]) -> Call:
     one = {"person_ref": "X", "role": "peer", "name": "X", "contact": "x@home.test", **changed}
     people = {"people": [*world.mine.agency.people, one]}
@@ -315,6 +326,7 @@ PROBES: Mapping[Door, Probe | Nothing] = {
     ("GET", "/v1/agency"): all_of(bearers("GET", "/v1/agency", codes=False), naming("/v1/agency")),
     ("GET", DIRECTORY): all_of(bearers("GET", DIRECTORY, codes=False), naming(DIRECTORY)),
     ("PUT", DIRECTORY): all_of(bearers("PUT", DIRECTORY, {"people": []}, codes=False), replacing_directory),
+    ("POST", VERIFICATIONS): all_of(bearers("POST", VERIFICATIONS, {}, codes=False), asking_again),
     ("GET", POLICY): all_of(bearers("GET", POLICY, codes=False), naming(POLICY)),
     ("PUT", POLICY): all_of(bearers("PUT", POLICY, {}, codes=False, If_Match="*"), replacing(POLICY, {"grace_s": 60})),
     ("GET", STRUCTURE): all_of(bearers("GET", STRUCTURE, codes=False), naming(STRUCTURE)),

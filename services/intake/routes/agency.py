@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from services.intake.actions import agencies, directory, keys
+from services.intake.actions import agencies, directory, keys, verifications
 from services.intake.domain.agency import Agency, Credential, Scope
 from services.intake.domain.csvfile import COLUMNS, BadFile, read_csv
 from services.intake.domain.policy import OVERALL, PER_URGENCY, Bound, capabilities_at
@@ -31,6 +31,7 @@ from shared.types import Urgency
 from shared.vault import Keyring
 
 DIRECTORY = "/v1/agency/directory"
+VERIFICATIONS = f"{DIRECTORY}/verifications"
 UPLOAD_WITHIN_S = 60.0
 """A whole directory is sealed and written in one transaction; everything else here has the time of a door."""
 LARGER_BODIES: Mapping[str, int] = {DIRECTORY: 16 * 1024 * 1024}
@@ -67,6 +68,16 @@ class WantedKey(BaseModel):
     scopes: frozenset[Scope] = Field(min_length=1)
 
 
+class AskedAgain(BaseModel):
+    """Whom to mail once more: the person of a reference, or everybody who has verified nothing."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    person_ref: str | None = Field(default=None, min_length=1, max_length=200)
+
+
+_ASKED_BODY: dict[str, Any] = {
+    "requestBody": {"content": {"application/json": {"schema": AskedAgain.model_json_schema()}}}
+}
 _KEY_BODY: dict[str, Any] = {
     "requestBody": {"required": True, "content": {"application/json": {"schema": WantedKey.model_json_schema()}}}
 }
@@ -77,6 +88,7 @@ def router(db: Database, keyring: Keyring) -> APIRouter:
     routes, allowed = APIRouter(tags=["agency"]), allowed_by(db, keyring)
     _about(routes, db, allowed)
     _directory(routes, db, keyring, allowed)
+    _verifications(routes, db, keyring, allowed)
     _policy(routes, db, allowed)
     add_structure(routes, db, allowed)
     add_resources(routes, db, allowed)
@@ -132,6 +144,21 @@ def _directory(routes: APIRouter, db: Database, keyring: Keyring, allowed: Allow
                 slow, keyring, rows, agency_id=who.agency_id, actor=who.credential_id, matches=matching(request)
             )
         return JSONResponse({"check": check} | told.document(), headers=tag(told.revision))
+
+
+def _verifications(routes: APIRouter, db: Database, keyring: Keyring, allowed: Allowed) -> None:
+    @routes.post(VERIFICATIONS, openapi_extra=_ASKED_BODY)
+    async def ask_again(request: Request) -> JSONResponse:
+        """Mail a new link to contact points that nobody has verified: of one person, or of everybody.
+
+        Once an hour and five times a week per person; the same again changes nothing, so it needs no key of its own.
+        """
+        who = await allowed(request, "directory:write")
+        wanted = AskedAgain.model_validate_json(await request.body() or b"{}")
+        asked = await verifications.ask_again(
+            db, keyring, who.agency_id, actor=who.credential_id, person_ref=wanted.person_ref
+        )
+        return JSONResponse(asked.document())
 
 
 async def _rows(request: Request) -> list[Row]:

@@ -17,6 +17,7 @@ from services.notify.store.people import Key
 from shared import clock, outbox, timers
 from shared.db import Transaction
 from shared.delivery import Received
+from shared.events.intake import VerificationAsked
 from shared.types import AgencyId, PersonId
 
 
@@ -76,6 +77,23 @@ async def of_people(tx: Transaction, received: Sequence[Received]) -> None:
         heard.tell.update(dict.fromkeys(change.tell, key))
     await save(tx, [(before[key], after) for key, after in heard.after.items()])
     await _plan(tx, heard, now)
+
+
+async def ask_again(tx: Transaction, received: Sequence[Received]) -> None:
+    """Mail new links to unverified points, where none is on its way. The newest link is the only one that opens."""
+    keys = [
+        (PersonId(one.envelope.subject), one.envelope.agency_id)
+        for one in received
+        if isinstance(one.fact, VerificationAsked)
+    ]
+    if not keys:
+        return
+    before = await locked(tx, keys)
+    points = {point: key for key in keys for point in contacts.unverified(before[key])}
+    on_their_way = await sending.being_verified(tx, points)
+    due = {point: key for point, key in points.items() if point not in on_their_way}
+    await links.drop_verifications(tx, due)
+    await _plan(tx, _Heard(before, before, due, {}), await tx.now())
 
 
 async def _plan(tx: Transaction, heard: _Heard, now: datetime) -> None:

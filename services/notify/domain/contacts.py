@@ -110,6 +110,13 @@ def verified(person: Person, point: UUID, now: datetime) -> Person:
     return replace(person, blocked=False, points={**person.points, point: replace(known, verified_at=now)})
 
 
+def unverified(person: Person) -> tuple[UUID, ...]:
+    """The points of a person who is there that are listed and that nobody has verified."""
+    if not (person.active and person.listed):
+        return ()
+    return tuple(key for key, point in person.points.items() if point.live and point.verified_at is None)
+
+
 def announced(before: Person, after: Person) -> tuple[Fact, ...]:
     """What others have to know: somebody can be reached from now on, or no longer."""
     if before.reachable == after.reachable:

@@ -104,6 +104,17 @@ async def forget_lines(tx: Transaction, intents: Collection[UUID]) -> None:
     await tx.connection.execute(_FORGET_CASELESS, list(intents))
 
 
+async def being_verified(tx: Transaction, points: Collection[UUID]) -> set[UUID]:
+    """Those of these points whose verification is planned or under way."""
+    rows = await tx.connection.fetch(
+        "SELECT point_id FROM intents WHERE case_id IS NULL AND template = 'verify' AND person_id = ANY ("
+        "SELECT person_id FROM contact_points WHERE point_id = ANY ($1::uuid[])) AND point_id = ANY ($1::uuid[])"
+        " AND state IN ('planned', 'sending')",
+        list(points),
+    )
+    return {row["point_id"] for row in rows}
+
+
 _FORGET_SETTLED = """
 WITH gone AS (DELETE FROM intents WHERE case_id IS NULL AND class = 'verify' AND person_id = ANY ($1::uuid[])
                   AND state NOT IN ('planned', 'sending') RETURNING intent_id)

@@ -83,6 +83,8 @@ async def test_duty_coordinators_are_named_and_listed(env: dict[str, str]) -> No
     _, out = await peerline(env, "region", "duty", "list", "--json")
     assert (nobody, added) == ((0, '{"duty": []}\n'), 0)
     assert [(one["name"], one["verified"]) for one in json.loads(out)["duty"]] == [("Sam Quill", False)]
+    asked = [await peerline(env, "region", "duty", "verify", "--json") for _ in range(2)]
+    assert [json.loads(out)["asked"] for _, out in asked] == [1, 0]
 
 
 async def test_the_regions_resources_are_loaded_whole_and_listed(env: dict[str, str], tmp_path: Path) -> None:
@@ -148,7 +150,11 @@ async def test_a_directory_is_checked_and_loaded_by_http(office: Office, env: di
         again = await peerline(env, "directory", "load", str(file))
         file.write_text(CSV + "P3;peer;Cy;canary-text\r\n")
         bad = await peerline(env, "directory", "load", str(file))
+        verified = await peerline(env, "directory", "verify")
+        nobody = await peerline(env, "directory", "verify", "--person", "P9")
     assert counts(checked) == counts(first) == (0, True, 2)
+    assert (verified[0], "2 asked again" in verified[1]) == (0, True)
+    assert (nobody[0], "not-found" in nobody[1]) == (3, True)
     assert (again[0], "2 unchanged" in again[1]) == (0, True)
     assert (bad[0], "row 4, contact: not-an-address" in bad[1], "canary" in bad[1]) == (3, True, False)
 
