@@ -177,6 +177,11 @@ class Engines:
             self._say(
                 f"PostgreSQL runs as the account {self._postgres.account}, its data lies in {self._postgres.home}"
             )
+        if self._postgres.set_aside:
+            self._say(
+                "the database of a state folder that was removed does not open any more: it was put aside as "
+                f"{self._postgres.set_aside}, and make clean deletes it"
+            )
         await self._started(self._postgres.program(self.ports))
 
     async def _start_mailbox(self) -> None:

