@@ -9,10 +9,12 @@ UV_VERSION := 0.13.9
 help: ## list the doors
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-up: .venv ## set up everything, walk a first case to its end, then serve until Ctrl-C
+up: ## set up everything, walk a first case to its end, then serve until Ctrl-C
+	@sh tools/setup.sh up
 	@$(PY) -m deploy.local.up $(ARGS)
 
-test: .venv ## run all tests on engines of their own (ARGS="-k words" picks some)
+test: ## run all tests on engines of their own (ARGS="-k words" picks some)
+	@sh tools/setup.sh test
 	@$(PY) -m pytest $(ARGS)
 
 check: .venv ## format, lint, types, import contracts, house limits, SQL

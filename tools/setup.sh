@@ -1,5 +1,6 @@
 #!/bin/sh
 # Makes .venv from requirements.lock, or does nothing when it is already that. Needs Python 3.11 to 3.14 and nothing else.
+# With `up` or `test` it asks first whether this machine is fit for what comes after it, before anything is downloaded.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -87,6 +88,15 @@ install_packages() {
         --disable-pip-version-check -e . >>"$log" 2>&1 || explain
 }
 
+preflight() { # prints what to expect, or one sentence that says what to do
+    case $purpose in
+        up) "$python" -S -m deploy.local.preflight --network ;;
+        test) "$python" -S -m deploy.local.preflight --network --without-ports ;;
+        *) return 0 ;;
+    esac || exit 1
+    said=yes
+}
+
 explain() { # one sentence from pip's log
     if grep -qi 'no space left' "$log"; then
         fail "the disk is full; 2 GB free are enough. Details: $log"
@@ -100,6 +110,8 @@ explain() { # one sentence from pip's log
     fail "pip could not install the packages. Details: $log"
 }
 
+purpose=${1:-}
+said=no
 want=$(wanted)
 ! ready || exit 0
 hold
@@ -110,9 +122,15 @@ if [ -f "$stamp" ] && [ -x .venv/bin/python ] && .venv/bin/python -c '' 2>/dev/n
     say "The lock file or the project has changed: bringing .venv up to date."
 else
     python=$(find_python)
-    say "Making .venv with $python: about 180 MB to download, 700 MB on disk, one to three minutes."
     rm -rf .venv
+    preflight
+    if [ $said = yes ]; then
+        say "Making .venv with $python first."
+    else
+        say "Making .venv with $python: about 180 MB to download, 700 MB on disk, one to three minutes."
+    fi
     "$python" -m venv .venv || fail "$python could not make .venv in $(pwd)."
+    [ "$purpose" != up ] || : >.venv/.preflight-said
 fi
 install_packages
 printf '%s\n%s\n' "$want" "$(pwd)" >"$stamp"

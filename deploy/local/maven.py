@@ -1,8 +1,12 @@
-"""Where Maven packages come from: Central, unless the standard Maven or proxy settings of the user say otherwise."""
+"""Where Maven packages come from: Central, unless the standard Maven or proxy settings of the user say otherwise.
+
+Needs Python alone, as preflight asks before any install.
+"""
 
 from __future__ import annotations
 
 import base64
+import importlib
 import os
 import ssl
 import urllib.request
@@ -11,12 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import certifi
-from jgo.constants import MAVEN_CENTRAL_URL
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+CENTRAL = "https://repo.maven.apache.org/maven2"
 SETTINGS_FILES = (Path("~/.m2/settings.xml"), Path("/etc/maven/settings.xml"))
 READ_SECONDS = 60.0
 
@@ -32,7 +34,7 @@ class Repository:
 
 def find_repository(files: tuple[Path, ...] = SETTINGS_FILES) -> Repository:
     """Repository for released packages: the first mirror of `central` in a settings file, else Maven Central."""
-    url, headers, proxy = MAVEN_CENTRAL_URL, dict[str, str](), None
+    url, headers, proxy = CENTRAL, dict[str, str](), None
     for tree in _settings(files):
         proxy = proxy or _proxy(tree)
         mirror = _mirror(tree)
@@ -57,7 +59,8 @@ def _trust() -> ssl.SSLContext:
     paths = ssl.get_default_verify_paths()
     # Python from python.org on macOS is shipped without any certificate authority.
     if not paths.cafile and not paths.capath:
-        context.load_verify_locations(certifi.where())
+        # Only there, and only after the packages are installed: preflight asks with Python alone.
+        context.load_verify_locations(importlib.import_module("certifi").where())
     return context
 
 

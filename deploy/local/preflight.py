@@ -1,6 +1,7 @@
 """Is this machine fit? Asked before anything is installed, so it needs nothing but Python itself.
 
 `python3 -m deploy.local.preflight` prints what to expect, or one sentence that says what to do and exit code 1.
+`tools/setup.sh` asks before it makes .venv; `make up` asks again, and says only what has not been said.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from deploy.local import network
 from deploy.local.errors import LocalError, UnfitMachineError
 from deploy.local.ports import check_free, ports_from_environment
 from deploy.local.process import RunFolder
@@ -25,6 +27,9 @@ NEEDED_BYTES = 2_500 * MEGABYTE
 WHEEL_BYTES = 230 * MEGABYTE
 SLOW_BYTES_PER_SECOND = 20_000_000 / 8
 SETUP_SECONDS = 45
+WITHOUT_PORTS, NETWORK = "--without-ports", "--network"
+SAID = ".preflight-said"
+"""In .venv: what to expect was said when it was made."""
 
 
 def check_python(
@@ -95,15 +100,32 @@ def expectation(size: int) -> str:
     )
 
 
-def check(*, root: Path, state: Path, cache: Path) -> str:
-    """Ask everything; returns what to expect, raises LocalError for the first thing that is not fit."""
+def was_said(root: Path) -> bool:
+    """Whether set-up has said what to expect a moment ago; asked once."""
+    mark = root / ".venv" / SAID
+    said = mark.exists()
+    mark.unlink(missing_ok=True)
+    return said
+
+
+def check(*, root: Path, state: Path, cache: Path, ports: bool = True) -> str:
+    """Ask everything; returns what to expect, raises LocalError for the first thing that is not fit.
+
+    Tests take free ports: without `ports` nobody is asked for those of `make up`.
+    """
     check_python()
     check_platform()
     for folder in (state, cache):
         check_writable(folder)
         check_disk(folder)
-    check_ports(state)
+    if ports:
+        check_ports(state)
     return expectation(expected_bytes(cache, environment=root / ".venv"))
+
+
+def check_network(*, root: Path, cache: Path) -> None:
+    """Raise UnfitMachineError when something has to be downloaded and the place where it lies does not answer."""
+    network.check(wheels=not (root / ".venv").exists(), jars=expected_bytes(cache, environment=root) > 0)
 
 
 def main() -> None:
@@ -113,7 +135,10 @@ def main() -> None:
     cache_home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     cache = Path(os.environ.get("PEERLINE_LOCAL_CACHE") or cache_home / "peerline")
     try:
-        sys.stdout.write(check(root=root, state=state, cache=cache) + "\n")
+        told = check(root=root, state=state, cache=cache, ports=WITHOUT_PORTS not in sys.argv[1:])
+        if NETWORK in sys.argv[1:]:
+            check_network(root=root, cache=cache)
+        sys.stdout.write(told + "\n")
     except LocalError as error:
         sys.exit(str(error))
 

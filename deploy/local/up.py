@@ -68,7 +68,8 @@ async def run(settings: LocalSettings, narrator: Narrator) -> None:
     """Start, walk, serve until cancelled, stop. Raises LocalError."""
     state = settings.profile()
     told = preflight.check(root=checkout(), state=state, cache=settings.cache)
-    narrator.say(told)
+    if not preflight.was_said(checkout()):
+        narrator.say(told)
     engines = Engines(state=state, ports=settings.ports, cache=settings.cache, on_progress=narrator.say)
     cancel_on_signals()
     with suppress(asyncio.CancelledError):

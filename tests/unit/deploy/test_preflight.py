@@ -24,9 +24,9 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {**kept, **ports, "PEERLINE_LOCAL_STATE": str(tmp_path / "state")}
 
 
-def asked(env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def asked(env: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
     # -S: preflight runs before anything is installed, so nothing installed may be needed.
-    command = [sys.executable, "-S", "-m", "deploy.local.preflight"]
+    command = [sys.executable, "-S", "-m", "deploy.local.preflight", *words]
     return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
 
 
@@ -44,6 +44,53 @@ def test_a_busy_port_is_one_line_and_exit_code_one(tmp_path: Path) -> None:
     assert answer.returncode == 1
     assert answer.stderr.count("\n") == 1
     assert setting_of("mailbox") in answer.stderr
+
+
+def test_a_test_run_asks_nobody_for_the_ports_of_make_up(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        busy = {setting_of("mailbox"): str(server.getsockname()[1])}
+        answer = asked({**environment(tmp_path), **busy}, preflight.WITHOUT_PORTS)
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_what_cannot_be_downloaded_is_said_before_anything_is(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        nobody = f"http://127.0.0.1:{free.getsockname()[1]}"
+    (tmp_path / ".m2").mkdir()
+    (tmp_path / ".m2" / "settings.xml").write_text(
+        f"<settings><mirrors><mirror><mirrorOf>*</mirrorOf><url>{nobody}</url></mirror></mirrors></settings>"
+    )
+    answer = asked(environment(tmp_path) | {"PIP_INDEX_URL": nobody}, preflight.NETWORK)
+    assert (answer.returncode, answer.stdout, answer.stderr.count("\n")) == (1, "", 1)
+    assert "Nothing can be downloaded from 127.0.0.1" in answer.stderr
+
+
+def test_what_set_up_has_said_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / preflight.SAID).touch()
+    assert [preflight.was_said(tmp_path) for _ in range(2)] == [True, False]
+
+
+def test_set_up_stops_before_it_makes_an_environment_on_a_machine_that_is_not_fit(tmp_path: Path) -> None:
+    place = tmp_path / "checkout"
+    place.mkdir()
+    for name in ("requirements.lock", "pyproject.toml"):
+        (place / name).touch()
+    for name in ("tools", "deploy"):
+        (place / name).symlink_to(ROOT / name)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        busy = {setting_of("mailbox"): str(server.getsockname()[1])}
+        answer = subprocess.run(
+            ["/bin/sh", "tools/setup.sh", "up"],
+            cwd=place,
+            env={**environment(tmp_path), **busy, "PEERLINE_PYTHON": sys.executable},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert answer.returncode == 1
+    assert setting_of("mailbox") in answer.stderr
+    assert not (place / ".venv").exists()
 
 
 def test_an_old_python_is_named() -> None:
