@@ -19,14 +19,15 @@ from tests.harness.waiting import eventually
 from tools.lint.tree import ROOT, files
 
 GROUPS = {
-    "intake.ordinary": {"peerline.matching", "peerline.notify"},
+    "intake.ordinary": {"peerline.matching", "peerline.referral", "peerline.notify"},
     "intake.crisis": {"peerline.referral.crisis", "peerline.notify.crisis"},
     "matching.ordinary": {"peerline.intake", "peerline.notify"},
     "matching.crisis": {"peerline.intake.crisis"},
     "matching.directory": {"peerline.directory"},
-    "referral.ordinary": {"peerline.intake"},
+    "referral.ordinary": {"peerline.intake", "peerline.matching", "peerline.notify"},
     "referral.crisis": {"peerline.intake.crisis", "peerline.notify.crisis"},
-    "notify.ordinary": {"peerline.intake", "peerline.matching"},
+    "referral.directory": {"peerline.directory"},
+    "notify.ordinary": {"peerline.intake", "peerline.matching", "peerline.referral"},
     "notify.crisis": {"peerline.intake.crisis", "peerline.referral.crisis"},
     "notify.directory": {"peerline.contacts", "peerline.directory"},
 }
@@ -68,7 +69,7 @@ async def test_every_group_listens_to_its_topics_as_a_static_member_and_all_stop
         assert member.startswith(f"{region.topics.prefix}{name}.0-")
         assert {place.topic for place in places} == {region.topics.named(topic) for topic in GROUPS[name]}
         assert len(places) == len(GROUPS[name]) * region.topics.partitions
-    assert set().union(*GROUPS.values()) == set(TOPICS) - {"peerline.referral"}
+    assert set().union(*GROUPS.values()) == set(TOPICS)
     await region.stop()
     codes = {name: region.services[name, "0"].process.returncode for name in SERVICES}
     assert codes == dict.fromkeys(SERVICES, 0)

@@ -139,17 +139,26 @@ async def test_a_generation_that_was_destroyed_opens_nothing_and_an_older_one_st
         await loaded(intake, Keyring({2: b"2" * 32}, keyring.root), one)
 
 
+@pytest.mark.parametrize("kind", ["case", "person"])
 async def test_notify_reads_keys_and_cannot_write_them(
-    intake: Database, keyring: Keyring, database: TestDatabase
+    intake: Database, keyring: Keyring, database: TestDatabase, kind: vault.Kind
 ) -> None:
-    one = subject()
+    one = subject(kind=kind)
     await created(intake, keyring, one)
     async with database.opened("notify") as notify:
         assert await loaded(notify, keyring, one) is not None
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await created(notify, keyring, subject())
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await destroyed(notify, one)
+            await created(notify, keyring, subject(kind=kind))
+        assert not await destroyed(notify, one)
+        assert await loaded(notify, keyring, one) is not None
+
+
+async def test_notify_makes_and_destroys_the_keys_of_consults_alone(keyring: Keyring, database: TestDatabase) -> None:
+    one = subject(kind="consult")
+    async with database.opened("notify") as notify:
+        await created(notify, keyring, one)
+        assert await destroyed(notify, one)
+        assert await loaded(notify, keyring, one) is None
 
 
 @pytest.mark.parametrize("service", ["matching", "referral"])
