@@ -191,6 +191,7 @@ def request(referral: Referral, clinician: PersonId, ask: Ask, world: World) -> 
         urgency=ask.urgency,
         direct=now.direct,
         due=now.due,
+        language=ask.language,
     )
     return Step(now, (fact,), (now.alarm(),), ("referral requested",))
 

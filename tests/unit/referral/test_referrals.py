@@ -390,7 +390,8 @@ def test_the_clinician_with_the_language_and_the_speciality_comes_first_and_with
     people = (PETRA_, CLEO_, type(CARL_)(CARL, CARL_.role, frozenset(deputy)))
     step = hear(supported(language="es"), wanted())
     after = hear(step.state, consent(one(step, ConsentAsked)), seen=world(*people))
-    assert one(after, ReferralRequested).clinician == CARL
+    asks = one(after, ReferralRequested)
+    assert (asks.clinician, asks.language) == (CARL, "es")
     elsewhere = hear(supported(jurisdiction="US-MT"), wanted())
     nobody = hear(elsewhere.state, consent(one(elsewhere, ConsentAsked)))
     assert kinds(nobody) == ["referral_failed", "no_clinical_path"]
