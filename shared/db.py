@@ -71,6 +71,8 @@ class Login:
     user: str
     password: str
     schema: str
+    steady_clock: bool = False
+    """Whether a region's clock that was moved is refused: production has the machine's."""
 
 
 @dataclass
@@ -227,6 +229,10 @@ class UnsafeLogin(Exception):
     """This login would see more than it may; the service does not start."""
 
 
+class MovedClock(Exception):
+    """The region's clock is not the machine's and this is production; the service does not start."""
+
+
 _UNSAFE = """
 SELECT 'login ' || rolname || ' is a superuser or bypasses row security' AS why
   FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)
@@ -253,11 +259,14 @@ async def refuse_unsafe(connection: Connection, schema: str) -> None:
 async def lazy_pool(login: Login, *, size: int) -> Pool:
     """A pool that connects when it is asked; its connections need no reset.
 
-    Every new connection is checked before anybody has it: `UnsafeLogin` when the login sees more than it may.
+    Every new connection is checked before anybody has it: `UnsafeLogin` when the login sees more than it may,
+    `MovedClock` when time is not the machine's and should be.
     """
 
     async def check(connection: Connection) -> None:
         await refuse_unsafe(connection, login.schema)
+        if login.steady_clock and await connection.fetchval("SELECT shift <> '0' FROM region.clock"):
+            raise MovedClock
 
     return await asyncpg.create_pool(
         host=login.host,

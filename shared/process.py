@@ -147,7 +147,7 @@ class Process:
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then stop in order: no new work, finish, commit offsets.
 
-        Raises `UnsafeLogin` as soon as the database has told that a login may too much.
+        Raises `UnsafeLogin` as soon as the database has told that a login may too much, `MovedClock` in production.
         """
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -265,6 +265,7 @@ def login(service: str, settings: Settings, *, loop: bool = False) -> Login:
         user=loop_of(service) if loop else app_of(service),
         password=(settings.loop_password if loop else settings.app_password).get_secret_value(),
         schema=service,
+        steady_clock=settings.environment == "production",
     )
 
 

@@ -88,7 +88,7 @@ def _of_notify(fact: Fact, who: Who) -> str:
         case told.ReplyReceived():
             return f"peer {who(fact.person)} answers behind link and PIN: {fact.verb.replace('_', ' ')}"
         case told.IntentSettled(outcome="accepted"):
-            return f"the mail server has taken a neutral message to peer {who(fact.person)}"
+            return f"the mail server has taken a neutral message to {who(fact.person)}"
         case told.IntentSettled():
             return f"a message to peer {who(fact.person)}: {fact.outcome}"
         case _:

@@ -12,7 +12,7 @@ from typing import TypeVar
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from rich.table import Table
 
-from deploy.local.sentences import sentence
+from deploy.local.sentences import sentence, spoken
 from shared.errors import UnknownEvent, Unprocessable
 from shared.events import TOPICS, Envelope, Fact, decode, from_headers
 from shared.types import CaseId, PersonId
@@ -26,12 +26,16 @@ class Seen:
 
     envelope: Envelope
     fact: Fact
+    ahead: timedelta = timedelta()
+    """How far the region's clock was ahead of the machine's: due times are the region's, events say the machine's."""
 
 
 @dataclass
 class Watcher:
     """Everything published since it began to watch, in the order of arrival."""
 
+    ahead: timedelta = timedelta()
+    """How far the region's clock is ahead of the machine's; whoever moves the one says so here."""
     seen: list[Seen] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -42,7 +46,7 @@ class Watcher:
             fact = decode(envelope.type, record.value or b"")
         except (UnknownEvent, Unprocessable):
             return
-        self.seen.append(Seen(envelope, fact))
+        self.seen.append(Seen(envelope, fact, self.ahead))
         self._news.set()
 
     def of(self, case: CaseId) -> list[Seen]:
@@ -62,8 +66,11 @@ class Watcher:
 
 
 @asynccontextmanager
-async def watching(kafka: str, prefix: str = "") -> AsyncIterator[Watcher]:
-    """Read every topic of a region from now on, as a consumer of its own that no service shares an offset with."""
+async def watching(kafka: str, prefix: str = "", *, ahead: timedelta = timedelta()) -> AsyncIterator[Watcher]:
+    """Read every topic of a region from now on, as a consumer of its own that no service shares an offset with.
+
+    `ahead` is how far the region's clock is ahead of the machine's.
+    """
     consumer = AIOKafkaConsumer(
         *(prefix + topic for topic in TOPICS),
         bootstrap_servers=kafka,
@@ -76,7 +83,7 @@ async def watching(kafka: str, prefix: str = "") -> AsyncIterator[Watcher]:
     # Where each partition ends is asked lazily; the first event must not come before that.
     for place in consumer.assignment():
         await consumer.position(place)
-    watcher = Watcher()
+    watcher = Watcher(ahead)
     reading = asyncio.create_task(_read(consumer, watcher))
     try:
         yield watcher
@@ -116,12 +123,16 @@ def lines(seen: Sequence[Seen]) -> list[Line]:
     """The timeline of one case's events."""
     if not seen:
         return []
-    begin, letters = seen[0].envelope.time, Letters()
+    begin, letters, ahead = seen[0].envelope.time, Letters(), seen[0].ahead
     found = []
     for one in seen:
-        text = sentence(one.fact, letters, one.envelope.time)
+        after = one.envelope.time - begin
+        if one.ahead > ahead:
+            found.append(Line(after, "", f"(the region's clock has been put forward by {spoken(one.ahead - ahead)})"))
+            ahead = one.ahead
+        text = sentence(one.fact, letters, one.envelope.time + one.ahead)
         if text:
-            found.append(Line(one.envelope.time - begin, one.fact.type.partition(".")[0], text))
+            found.append(Line(after, one.fact.type.partition(".")[0], text))
     return found
 
 

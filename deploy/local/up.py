@@ -14,7 +14,7 @@ from typing import Self
 from rich.console import Console
 
 from deploy.cli import waiting
-from deploy.local import cast, demo, preflight, timeline, walk
+from deploy.local import cast, demo, preflight, regional_clock, timeline, walk
 from deploy.local.browser import NoForm
 from deploy.local.demo import Demo, DemoError
 from deploy.local.engines import Engines, cancel_on_signals
@@ -118,7 +118,8 @@ async def _first_case(region: LocalRegion, people: Demo, narrator: Narrator, *, 
     narrator.heading("One more case, from request to purge" if again else "The first case, from request to purge")
     narrator.step("walking a case")
     try:
-        async with timeline.watching(region.endpoints.kafka) as watcher:
+        ahead = await regional_clock.ahead(region)
+        async with timeline.watching(region.endpoints.kafka, ahead=ahead) as watcher:
             case = await walk.walked(region, people, watcher, narrator.say)
             seen = watcher.of(case)
     except (NoForm, TimeoutError, OSError) as error:

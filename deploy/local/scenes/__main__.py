@@ -11,7 +11,7 @@ from functools import partial
 
 from rich.console import Console
 
-from deploy.local import demo, timeline
+from deploy.local import demo, regional_clock, timeline
 from deploy.local.browser import NoForm
 from deploy.local.cast import LAKESIDE, RIVERTON, SUMMIT, TOWNS
 from deploy.local.engines import Endpoints
@@ -21,7 +21,6 @@ from deploy.local.region import LocalRegion, secrets_in
 from deploy.local.scenes import programs, trouble
 from deploy.local.scenes.stage import Stage
 from deploy.local.settings import LocalSettings
-from shared.db import Login, connect
 from shared.types import CaseId
 
 Scene = Callable[[Stage], Awaitable[CaseId]]
@@ -97,18 +96,14 @@ async def staged(region: LocalRegion, say: Callable[[str], None]) -> AsyncIterat
     mailbox = demo.mailbox_of(region)
     await mailbox.forget_present()
 
-    async def move_clock(by: timedelta) -> None:
-        where = region.endpoints
-        login = Login(
-            where.postgres_host, where.postgres_port, region.database, "postgres", where.postgres_password, "region"
-        )
-        connection = await connect(login, idle_timeout_s=60)
-        try:
-            await connection.execute("UPDATE region.clock SET shift = shift + $1", by)
-        finally:
-            await connection.close()
+    ahead = await regional_clock.ahead(region)
+    async with timeline.watching(region.endpoints.kafka, region.topic_prefix, ahead=ahead) as watcher:
 
-    async with timeline.watching(region.endpoints.kafka, region.topic_prefix) as watcher:
+        async def move_clock(by: timedelta) -> None:
+            # What comes from now on may be said by the new time already: no due time is given while a scene waits.
+            watcher.ahead += by
+            await regional_clock.put_forward(region, by)
+
         yield Stage(region, people, mailbox, watcher, move_clock, say)
 
 

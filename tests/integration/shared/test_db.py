@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 
 import asyncpg
 import pytest
 
 from shared import clock, timers
-from shared.db import Database, RolledBack, UnsafeLogin, open_pool, refuse_unsafe, timers_wake
+from shared.db import Database, MovedClock, RolledBack, UnsafeLogin, open_pool, refuse_unsafe, timers_wake
 from shared.migrate import OPERATOR, SERVICES, app_of, loop_of, owner_of
 from shared.types import AgencyId, CaseId, Lane
 from tests.harness.databases import SUPERUSER, Sql, TestDatabase
@@ -112,6 +113,15 @@ async def test_region_time_is_one_per_transaction_and_moves_with_the_clock(db: D
         after = await tx.now()
         assert await tx.now() == after
     assert 2 * 86_400 <= (after - before).total_seconds() < 2 * 86_400 + 60
+
+
+async def test_production_refuses_a_clock_that_was_moved(sql: Sql, database: TestDatabase) -> None:
+    production = replace(database.login(app_of("matching"), "matching"), steady_clock=True)
+    pool = await open_pool(production, size=1)
+    await pool.close()
+    await sql.execute("UPDATE region.clock SET shift = interval '1 second'")
+    with pytest.raises(MovedClock):
+        _ = await open_pool(production, size=1)
 
 
 @pytest.mark.parametrize("service", SERVICES)

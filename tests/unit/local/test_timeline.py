@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -12,6 +13,7 @@ import pytest
 from deploy.local.sentences import sentence, spoken
 from deploy.local.timeline import Letters, Seen, lines, plain
 from shared.events import FACTS, TOPICS, Fact, decode, encode, from_headers
+from shared.events.matching import OfferMade
 from shared.types import PersonId
 
 GOLDEN = Path(__file__).resolve().parents[2] / "contract" / "golden"
@@ -84,3 +86,15 @@ def test_the_plain_timeline_is_a_line_per_event() -> None:
     told = plain(of_cases()[:5]).splitlines()
     assert len(told) == 5
     assert all(" s  intake    " in line for line in told)
+
+
+def test_due_times_are_told_by_the_regions_clock_and_a_clock_put_forward_is_said() -> None:
+    made = sample(GOLDEN / "matching.offer_made.v1.json")
+    assert isinstance(made.fact, OfferMade)
+    made = replace(made, envelope=replace(made.envelope, time=made.fact.expires - timedelta(minutes=65)))
+    texts = [line.text for line in lines([made, replace(made, ahead=timedelta(minutes=5))])]
+    assert texts == [
+        "peer A is asked, and has 65 minutes to answer",
+        "(the region's clock has been put forward by 5 minutes)",
+        "peer A is asked, and has 60 minutes to answer",
+    ]
