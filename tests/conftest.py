@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from tests.harness.fixtures import _engines, _own_engines, _region, cluster, database, pool, topics, town
 
 __all__ = ["_engines", "_own_engines", "_region", "cluster", "database", "pool", "topics", "town"]
+
+# How long an example takes says how busy the machine is, and nothing about the code.
+settings.register_profile("peerline", deadline=None)
+settings.load_profile("peerline")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

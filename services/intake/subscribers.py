@@ -24,9 +24,10 @@ from shared.events.matching import (
     SearchStarted,
     ShortlistReady,
 )
-from shared.events.notify import ContactStopped, ContactVerified, DangerReported, PageSettled
+from shared.events.notify import ClinicianWanted, ContactStopped, ContactVerified, DangerReported, PageSettled
 from shared.events.referral import (
     ConsentAsked,
+    HandoffOverdue,
     HumanContactConfirmed,
     LadderAcknowledged,
     LadderEnded,
@@ -56,6 +57,7 @@ ORDINARY: tuple[type[Fact], ...] = (
     ContactConfirmed,
     AssignmentEnded,
     NobodyFound,
+    ClinicianWanted,
     ConsentAsked,
     NoClinicalPath,
     ResourcesGiven,
@@ -63,6 +65,7 @@ ORDINARY: tuple[type[Fact], ...] = (
     ReferralAccepted,
     ReferralRejected,
     ReferralOnHold,
+    HandoffOverdue,
     ReferralInProgress,
     ReferralCompleted,
     ReferralFailed,
@@ -81,7 +84,7 @@ CRISIS: tuple[type[Fact], ...] = (
 async def ordinary(tx: Transaction, received: Sequence[Received]) -> None:
     """How the search goes (`peerline.matching`) and the clinical side (`peerline.referral`).
 
-    And who can be told things (`peerline.notify`).
+    And who can be told things, and what a peer says of the clinical side (`peerline.notify`).
     """
     await directory.hear(tx, _verified(received))
     await cases.take(tx, _inputs(received, ORDINARY))

@@ -19,12 +19,13 @@ from services.intake.domain.policy import capabilities_at, resolve
 from services.intake.domain.request import Reach, Request, refuse_what_does_not_fit
 from services.intake.store import cases as store
 from services.intake.store.cases import NewRequest
-from shared import audit, clock, outbox, vault
+from shared import audit, clock, outbox, timers, vault
 from shared.db import Transaction
 from shared.errors import Problem, Refused
 from shared.events.intake import Ask, OutreachAsked, Wishes
 from shared.outbox import Draft
-from shared.types import CaseId, PersonId
+from shared.timers import Due
+from shared.types import CaseId, Lane, PersonId
 from shared.vault import DataKey, Keyring, Subject
 
 REACH, OUTREACH = "reach", "outreach"
@@ -144,6 +145,7 @@ async def _begin(tx: Transaction, keyring: Keyring, now: datetime, fresh: Mappin
         for n, (one, first) in enumerate(zip(new, begun, strict=True))
     ]
     await store.begin(tx, rows)
+    await timers.schedule(tx, [due for row, first in zip(rows, begun, strict=True) for due in _due(row, first)])
     await names.again_once(tx, now, [(row.agency_id, row.case_id) for row in rows if row.named])
     tx.traces.update({one.case_id: one.submission.traceparent for one in new if one.submission.traceparent})
     pairs = list(zip(rows, begun, strict=True))
@@ -162,6 +164,13 @@ def _begun(
     if request.reach is not None:
         first = replace(first, case=replace(first.case, reach=sealed_reach(key, request.reach)))
     return replace(first, facts=(*first.facts, *_outreach(new, key)))
+
+
+def _due(row: NewRequest, first: Begun) -> Sequence[Due]:
+    timer = first.timer
+    if timer is None:
+        return ()
+    return (Due(row.agency_id, Lane.ORDINARY, timer.kind, row.case_id, row.case_id, timer.turn, timer.due),)
 
 
 def _outreach(new: _New, key: DataKey) -> Sequence[OutreachAsked]:

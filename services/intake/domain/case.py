@@ -214,6 +214,8 @@ class Case:
     consents: tuple[Consent, ...] = ()
     given: tuple[str, ...] = ()
     no_path: NoPath | None = None
+    wished: bool = False
+    """Their peer has said that they want a clinician, and referral has not taken that up yet."""
     reach: Annotated[bytes | None, Field(exclude=True)] = field(default=None, repr=False)
 
 

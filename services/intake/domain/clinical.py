@@ -57,12 +57,16 @@ class Requested:
 
 @dataclass(frozen=True)
 class Accepted:
-    """A clinician has accepted. `shown`: and may see how to reach the requester. FHIR Task: accepted."""
+    """A clinician has accepted. `shown`: and may see how to reach the requester. FHIR Task: accepted.
+
+    `late`: the hand-off should have been confirmed, and is not.
+    """
 
     referral: UUID
     clinician: PersonId
     due: datetime
     shown: bool
+    late: bool = False
     name: Literal["accepted"] = "accepted"
 
 
@@ -87,10 +91,10 @@ class InProgress:
     name: Literal["in_progress"] = "in_progress"
 
 
-How = Literal["completed", "refused", "withdrawn", "lapsed", "failed"]
+How = Literal["completed", "refused", "withdrawn", "lapsed", "failed", "silent"]
 """`refused`: before anybody was asked; `withdrawn`: later; `lapsed`: the question was open for too long.
 
-`failed`: nobody of the program takes it.
+`failed`: nobody of the program takes it; `silent`: they had found each other, and nobody has said for long how it goes.
 """
 
 

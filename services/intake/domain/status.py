@@ -119,8 +119,10 @@ def _of_clinical(case: Case) -> tuple[str, ...]:
             return ("clinical_asking",)
         case clinical_side.Requested():
             return ("clinical_requested",)
-        case clinical_side.Accepted(shown=True):
-            return ("clinical_accepted" if case.reach is not None else "clinical_accepted_you_call",)
+        case clinical_side.Accepted(shown=True, late=late):
+            if case.reach is None:
+                return ("clinical_accepted_you_call",)
+            return ("clinical_accepted_late" if late else "clinical_accepted",)
         case clinical_side.Accepted():
             return ("clinical_consent_over",)
         case clinical_side.OnHold():

@@ -131,15 +131,15 @@ class Cases:
 
 
 async def _save_things(tx: Transaction, pairs: Sequence[tuple[CaseState, CaseState]]) -> None:
-    await things.save_consults(
-        tx,
-        [
-            (new.agency_id, new.case_id, consult)
-            for old, new in pairs
-            for key, consult in new.consults.items()
-            if old.consults.get(key) is not consult
-        ],
-    )
+    consults = [
+        (new.agency_id, new.case_id, consult)
+        for old, new in pairs
+        for key, consult in new.consults.items()
+        if old.consults.get(key) is not consult
+    ]
+    await things.save_consults(tx, consults)
+    if spent := [consult.consult_id for _, _, consult in consults if consult.forgotten]:
+        await vault.destroy(tx, "consult", spent)
     await things.save_referrals(
         tx,
         [

@@ -70,6 +70,11 @@ class Consult:
         """Somebody may still answer."""
         return self.state in {"asked", "open"}
 
+    @property
+    def forgotten(self) -> bool:
+        """Nobody may read anything of it any more, so that its key has no use."""
+        return not self.waits and self.question is None and self.answer is None
+
 
 @dataclass(frozen=True)
 class Referral:

@@ -6,7 +6,6 @@ Only the peer who supports the requester now may, only what the program has, and
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import assert_never
 
 from services.referral.domain import consults, referrals
 from services.referral.domain.case import MOST_WAITING, WAITS, Act, Case, Waiting
@@ -23,25 +22,41 @@ KINDS = ("counselling", "group", "medical", "eap", "chaplain", "crisis", "practi
 
 def done(case: Case, act: Act, world: World, *, turn: int = 0) -> Step[Case]:
     """An act takes effect, waits for what it needs, or is refused. `turn` counts how often it has been set to wait."""
-    if case.ended or act.assignment in case.gone:
-        return Step(case, acts=("act after the end",)).settled(act.reply, "ended")
-    if case.ask is None or case.peer is None or case.peer.assignment != act.assignment:
+    if case.ended:
+        return _after_the_end(case, act)
+    gone = act.assignment in case.gone
+    supporting = case.peer is not None and case.peer.assignment == act.assignment
+    if case.ask is None or not (supporting or gone):
         if len(case.waiting) >= MOST_WAITING:
             return _refused(case, act)
         until = world.now + WAITS
         waiting = replace(case, waiting=(*case.waiting, Waiting(act, until, turn)))
         return Step(waiting, alarms=(Alarm("waiting", act.reply, turn, until),))
-    if case.peer.person != act.person:
+    if gone:
+        return _crossed(case, act, case.ask, world)
+    if case.peer is None or case.peer.person != act.person:
         return _refused(case, act)
-    match act:
-        case ConsultAsked():
-            return _consult(case, act, case.ask, world)
-        case ClinicianWanted():
-            return _clinician(case, act, case.ask, world)
-        case ResourcesOffered():
-            return _resources(case, act)
-        case _:
-            assert_never(act)
+    if isinstance(act, ConsultAsked):
+        return _consult(case, act, case.ask, world)
+    return _for_requester(case, act, case.ask, world)
+
+
+def _after_the_end(case: Case, act: Act) -> Step[Case]:
+    return Step(case, acts=("act after the end",)).settled(act.reply, "ended")
+
+
+def _crossed(case: Case, act: Act, ask: Ask, world: World) -> Step[Case]:
+    """Said before their support ended, and heard after it: topics have no order among them.
+
+    What is for the requester holds all the same. Nobody can say it after the end: notify then takes no answer.
+    """
+    if isinstance(act, ConsultAsked) or act.person not in case.former:
+        return _after_the_end(case, act)
+    return _for_requester(case, act, ask, world)
+
+
+def _for_requester(case: Case, act: ClinicianWanted | ResourcesOffered, ask: Ask, world: World) -> Step[Case]:
+    return _clinician(case, act, ask, world) if isinstance(act, ClinicianWanted) else _resources(case, act)
 
 
 def _refused(case: Case, act: Act) -> Step[Case]:
@@ -73,7 +88,7 @@ def _consult(case: Case, act: ConsultAsked, ask: Ask, world: World) -> Step[Case
         return _refused(case, act)
     if case.consult(act.consult):
         return Step(case).settled(act.reply, "noted")
-    step = consults.asked(act, ask, world)
+    step = consults.asked(act, ask, world.without(case.former))
     return step.of(case.with_consult(step.state)).settled(act.reply, "noted")
 
 
@@ -92,7 +107,8 @@ def _clinician(case: Case, act: ClinicianWanted, ask: Ask, world: World) -> Step
         step = referrals.asking(world.new_id(), ask, world)
         return step.of(case.with_referral(step.state)).settled(act.reply, "consent_asked")
     given = Step(case, (no_path(may),), acts=("information given",))
-    if may.consult and not any(one.open and one.kind == "outside_help" for one in case.consults):
+    pending = any(one.open and one.kind == "outside_help" for one in case.consults)
+    if may.consult and not pending and act.assignment not in case.gone:
         given = given.then(_suggestions(case, Peer(act.assignment, act.person), ask, world))
     return given.settled(act.reply, "information_given")
 

@@ -6,6 +6,7 @@ Whoever was not asked, or asks for what the stage does not have, changes nothing
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import assert_never
 
 from services.referral.domain import choosing, referrals
@@ -121,7 +122,10 @@ def time_is_up(referral: Referral, peer: Peer | None, ask: Ask, world: World) ->
             return _overdue(referral, ask, world)
         case Stage.ON_HOLD:
             return referrals.resumed(referral, ask, world)
-        case Stage.IN_PROGRESS | Stage.COMPLETED | Stage.FAILED | Stage.CANCELLED:
+        case Stage.IN_PROGRESS:
+            # Nobody has said for a year how it goes: for this program it is over.
+            return referrals.cancelled(referral, world)
+        case Stage.COMPLETED | Stage.FAILED | Stage.CANCELLED:
             return Step(referral)
         case _:
             assert_never(referral.stage)
@@ -139,18 +143,26 @@ def _no_consent(referral: Referral, peer: Peer | None, world: World) -> Step[Ref
 
 
 def _overdue(referral: Referral, ask: Ask, world: World) -> Step[Referral]:
-    if referral.told or referral.clinician is None:
+    """The first time coordinators hear a count. The second time the clinician's word is enough, and silence is a no."""
+    if referral.clinician is None:
         return Step(referral)
-    fact = HandoffOverdue(
-        referral=referral.referral_id, clinician=referral.clinician, recipients=choosing.to_tell(world, ask)
-    )
-    return Step(replace(referral, told=True), (fact,), acts=("hand-off overdue",))
+    if not referral.told:
+        fact = HandoffOverdue(
+            referral=referral.referral_id, clinician=referral.clinician, recipients=choosing.to_tell(world, ask)
+        )
+        due = world.now + timedelta(seconds=ask.policy.handoff_within_s)
+        waits = replace(referral.moved(Stage.ACCEPTED, due), told=True)
+        return Step(waits, (fact,), (waits.alarm(),), ("hand-off overdue",))
+    if "clinician" in referral.confirmed:
+        return referrals.in_progress(referral, referral.clinician, world)
+    return referrals.passed_on(referral, ask, world)
 
 
 def gone(referral: Referral, what: ClinicianGone, ask: Ask, world: World) -> Step[Referral]:
     """The receiving clinician is not there any more: the next one who still is, else an honest failure.
 
-    A mail address that stopped takes nothing from somebody who has accepted; treatment in progress goes on anyhow.
+    A mail address that stopped takes nothing from somebody who has accepted; treatment in progress goes on anyhow, and
+    counts as over when nobody can have reported its end for a while.
     """
     if referral.clinician != what.person or not referral.open:
         return Step(referral)
@@ -159,4 +171,6 @@ def gone(referral: Referral, what: ClinicianGone, ask: Ask, world: World) -> Ste
         return referrals.unanswered(referral, ask, world)
     if stage is Stage.ACCEPTED and what.left:
         return referrals.passed_on(referral, ask, world)
+    if referral.stage is Stage.IN_PROGRESS and what.left:
+        return referrals.without_reports(referral, world)
     return Step(referral)

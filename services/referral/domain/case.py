@@ -15,6 +15,7 @@ from services.referral.domain.referrals import Referral
 from services.referral.domain.world import Peer, narrowed
 from shared.events.intake import Ask
 from shared.events.notify import ClinicianWanted, ConsultAsked, ResourcesOffered
+from shared.types import PersonId
 
 Act = ConsultAsked | ClinicianWanted | ResourcesOffered
 """What a peer does in a case."""
@@ -44,6 +45,8 @@ class Case:
     peer: Peer | None = None
     gone: frozenset[UUID] = frozenset()
     """Assignments that are over."""
+    former: frozenset[PersonId] = frozenset()
+    """The peers of those: they know whom a question would be about."""
     given: frozenset[str] = frozenset()
     """Kinds of resources that a peer has given."""
     waiting: tuple[Waiting, ...] = ()

@@ -121,7 +121,7 @@ def _next(consult: Consult, ask: Ask, world: World) -> Step[Consult]:
     role, adviser = next(((role, one) for role, one in turns if one), (consult.role, None))
     if adviser is None or len(consult.asked) >= MOST_ADVISERS:
         expired = ConsultExpired(consult=consult.consult_id, assignment=consult.assignment, asked_by=consult.asked_by)
-        over = replace(consult, stage="expired", version=consult.version + 1)
+        over = _over(consult, "expired")
         return Step(over, (expired,), acts=("consult expired",))
     within = timedelta(seconds=ask.policy.consult_within_s)
     due, version = world.now + within, consult.version + 1
@@ -181,7 +181,7 @@ def replied(consult: Consult, fact: ConsultReplied, ask: Ask, world: World) -> S
         adviser=fact.person,
         sealed=fact.sealed,
     )
-    now = replace(consult, stage="answered", version=consult.version + 1)
+    now = _over(consult, "answered")
     return Step(now, (answered,), acts=("consult answered",)).settled(fact.reply, "noted")
 
 
@@ -192,4 +192,9 @@ def refused(consult: Consult, fact: ConsultReplied) -> Step[Consult]:
 
 def ended(consult: Consult) -> Consult:
     """The case or the asker's support is over: nobody needs the answer any more."""
-    return replace(consult, stage="ended", version=consult.version + 1) if consult.open else consult
+    return _over(consult, "ended") if consult.open else consult
+
+
+def _over(consult: Consult, stage: Stage) -> Consult:
+    """Nobody is asked any more, so that the question is kept no longer."""
+    return replace(consult, stage=stage, sealed=None, version=consult.version + 1)

@@ -169,6 +169,7 @@ def _left(case: Case, fact: AssignmentEnded, world: World) -> Step[Case]:
         case,
         peer=peer,
         gone=case.gone | {fact.assignment},
+        former=case.former | {fact.person},
         consults=tuple(consults.ended(one) if one.assignment == fact.assignment else one for one in case.consults),
     )
     step = Step(case)
@@ -182,7 +183,7 @@ def _advised(case: Case, fact: ConsultReplied, world: World) -> Step[Case]:
     consult = case.consult(fact.consult)
     if consult is None or case.ask is None:
         return Step(case, acts=("consult reply refused",)).settled(fact.reply, "ended" if case.ended else "refused")
-    step = consults.replied(consult, fact, case.ask, world)
+    step = consults.replied(consult, fact, case.ask, world.without(case.former))
     return step.of(case.with_consult(step.state))
 
 
@@ -204,7 +205,7 @@ def _time_is_up(case: Case, what: TimeIsUp, world: World) -> Step[Case]:
             consult = case.consult(what.subject)
             if consult is None or case.ask is None or consult.version != what.version:
                 return Step(case)
-            passed = consults.time_is_up(consult, case.ask, world)
+            passed = consults.time_is_up(consult, case.ask, world.without(case.former))
             return passed.of(case.with_consult(passed.state))
         case "referral":
             referral = case.referral

@@ -37,6 +37,8 @@ CONSENT_LAPSES = timedelta(days=30)
 ON_HOLD = timedelta(hours=72)
 LONG = timedelta(days=365)
 """Treatment is the clinician's, as long as it takes; a case may last a year."""
+UNREPORTED = timedelta(days=30)
+"""How long treatment counts as going on after its clinician has left the directory."""
 OUTSIDE_KINDS = ("counselling", "group", "medical", "eap")
 """The resources for somebody who wants a clinician where the program has none for them."""
 
@@ -61,10 +63,11 @@ Side = Literal["peer", "clinician"]
 
 @dataclass(frozen=True)
 class Asked:
-    """A clinician who was asked, and what has come of it. Whoever has not answered may still accept."""
+    """A clinician who was asked, so many times, and what has come of it. Whoever has not answered may still accept."""
 
     person: PersonId
     said: Said = "asked"
+    times: int = 1
 
 
 @dataclass(frozen=True)
@@ -161,8 +164,15 @@ def consented(referral: Referral, fact: ConsentGiven, ask: Ask, world: World) ->
 
 
 def request_next(referral: Referral, ask: Ask, world: World) -> Step[Referral]:
-    """Ask the best clinician who has not been asked. FHIR Task: requested. With nobody left it has failed."""
-    left = choosing.clinicians(world, ask, {one.person for one in referral.asked})
+    """Ask the best clinician who has not been asked, then once more those who were silent. FHIR Task: requested.
+
+    With nobody left it has failed.
+    """
+    there = choosing.clinicians(world, ask)
+    asked = {one.person: one for one in referral.asked}
+    fresh = [one for one in there if one not in asked]
+    silent = [one for one in there if one in asked and asked[one].said == "unanswered" and asked[one].times == 1]
+    left = fresh or silent
     return request(referral, left[0], ask, world) if left else _failed(referral, ask, world)
 
 
@@ -175,12 +185,14 @@ def request(referral: Referral, clinician: PersonId, ask: Ask, world: World) -> 
     """Ask this clinician; without a live consent the requester is asked again instead."""
     if referral.consent is None or not live(referral, world):
         return _consent(referral, ask, world)
-    known = any(one.person == clinician for one in referral.asked)
-    listed = referral.said(clinician, "asked").asked if known else (*referral.asked, Asked(clinician))
+    others = [one for one in referral.asked if one.person != clinician]
+    before = next((one for one in referral.asked if one.person == clinician), None)
+    # Who needed time is asked again as part of the same asking.
+    times = 1 if before is None else before.times + (before.said == "unanswered")
     now = replace(
         referral.moved(Stage.REQUESTED, world.now + timedelta(seconds=ask.policy.referral_within_s)),
         clinician=clinician,
-        asked=listed,
+        asked=(*others, Asked(clinician, times=times)),
         confirmed=frozenset(),
         held_from=None,
     )
@@ -259,7 +271,16 @@ def in_progress(referral: Referral, clinician: PersonId, world: World) -> Step[R
     """FHIR Task: in-progress. Whoever had to has confirmed the hand-off."""
     now = replace(referral.moved(Stage.IN_PROGRESS, world.now + LONG), held_from=None)
     fact = ReferralInProgress(referral=now.referral_id, clinician=clinician)
-    return Step(now, (fact,), acts=("referral in progress",))
+    return Step(now, (fact,), (now.alarm(),), ("referral in progress",))
+
+
+def without_reports(referral: Referral, world: World) -> Step[Referral]:
+    """The clinician has left the directory and treats on: nobody will report the end here any more."""
+    due = world.now + UNREPORTED
+    if referral.due <= due:
+        return Step(referral)
+    now = referral.moved(Stage.IN_PROGRESS, due)
+    return Step(now, alarms=(now.alarm(),), acts=("referral without reports",))
 
 
 def cancelled(referral: Referral, world: World) -> Step[Referral]:

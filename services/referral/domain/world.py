@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -51,6 +51,10 @@ class World:
     duty: Sequence[PersonId] = ()
     present: Capabilities | None = None
     """What the agency's structure allows today; None while nothing has been heard of the agency."""
+
+    def without(self, persons: Collection[PersonId]) -> World:
+        """The same with these left out of whom to ask."""
+        return replace(self, people=[one for one in self.people if one.person not in persons]) if persons else self
 
 
 def allowed(ask: Ask, world: World) -> Capabilities:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.referral.domain.case import Act, Case, Waiting
 from services.referral.domain.consults import Consult
-from services.referral.domain.referrals import Asked, Referral, Stage
+from services.referral.domain.referrals import Asked, Referral, Said, Stage
 from services.referral.domain.world import Peer
 from shared.db import Row, Transaction
 from shared.events import decode, encode
@@ -19,7 +19,7 @@ from shared.events.notify import ClinicianWanted, ConsultAsked, ResourcesOffered
 from shared.types import AgencyId, CaseId, PersonId
 
 _PATHWAYS = """
-SELECT case_id, ask, stamped, assignment_id, peer_id, gone, given, waiting, ended FROM pathways
+SELECT case_id, ask, stamped, assignment_id, peer_id, gone, former, given, waiting, ended FROM pathways
  WHERE case_id = ANY ($1::uuid[])
 """
 _CONSULTS = """
@@ -52,6 +52,7 @@ async def load(tx: Transaction, cases: Collection[CaseId]) -> dict[CaseId, Case]
             stamped=row["stamped"],
             peer=Peer(row["assignment_id"], PersonId(row["peer_id"])) if row["peer_id"] else None,
             gone=frozenset(row["gone"]),
+            former=frozenset(PersonId(one) for one in row["former"]),
             given=frozenset(row["given"]),
             waiting=tuple(_waiting(one) for one in json.loads(row["waiting"])),
             consults=tuple(consults[case]),
@@ -107,7 +108,7 @@ def _referral(row: Row) -> Referral:
         consent=row["consent_id"],
         consent_until=row["consent_until"],
         clinician=PersonId(row["clinician_id"]) if row["clinician_id"] else None,
-        asked=tuple(Asked(PersonId(UUID(person)), said) for person, said in json.loads(row["asked"])),
+        asked=tuple(_asked(*one) for one in json.loads(row["asked"])),
         confirmed=frozenset(row["confirmed"]),
         held_from=Stage(row["held_from"]) if row["held_from"] else None,
         told=row["told"],
@@ -115,15 +116,20 @@ def _referral(row: Row) -> Referral:
     )
 
 
+def _asked(person: str, said: Said, times: int = 1) -> Asked:
+    return Asked(PersonId(UUID(person)), said, times)
+
+
 _SAVE = """
-INSERT INTO pathways(case_id, agency_id, ask, stamped, assignment_id, peer_id, gone, given, waiting, ended)
-SELECT c, a, k::jsonb, s, i, p, string_to_array(g, ' ')::uuid[], string_to_array(v, ' '), w::jsonb, e
+INSERT INTO pathways(case_id, agency_id, ask, stamped, assignment_id, peer_id, gone, former, given, waiting, ended)
+SELECT c, a, k::jsonb, s, i, p, string_to_array(g, ' ')::uuid[], string_to_array(f, ' ')::uuid[],
+       string_to_array(v, ' '), w::jsonb, e
   FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bool[], $5::uuid[], $6::uuid[], $7::text[], $8::text[],
-              $9::text[], $10::bool[]) u(c, a, k, s, i, p, g, v, w, e)
+              $9::text[], $10::text[], $11::bool[]) u(c, a, k, s, i, p, g, f, v, w, e)
 ON CONFLICT (case_id, agency_id) DO UPDATE
    SET ask = excluded.ask, stamped = excluded.stamped, assignment_id = excluded.assignment_id,
-       peer_id = excluded.peer_id, gone = excluded.gone, given = excluded.given, waiting = excluded.waiting,
-       ended = excluded.ended
+       peer_id = excluded.peer_id, gone = excluded.gone, former = excluded.former, given = excluded.given,
+       waiting = excluded.waiting, ended = excluded.ended
 """
 
 
@@ -142,6 +148,7 @@ async def save(tx: Transaction, agencies: Mapping[CaseId, AgencyId], cases: Mapp
         [case.peer.assignment if case.peer else None for case in states],
         [case.peer.person if case.peer else None for case in states],
         [" ".join(sorted(str(one) for one in case.gone)) for case in states],
+        [" ".join(sorted(str(one) for one in case.former)) for case in states],
         [" ".join(sorted(case.given)) for case in states],
         [json.dumps([_kept(one) for one in case.waiting]) for case in states],
         [case.ended for case in states],
@@ -156,8 +163,8 @@ SELECT c, a, i, k, g, b, w, r, string_to_array(t, ' '), s, e, d, string_to_array
               $9::text[], $10::bytea[], $11::text[], $12::timestamptz[], $13::text[], $14::bool[], $15::int[])
        u(c, a, i, k, g, b, w, r, t, s, e, d, p, m, v)
 ON CONFLICT (case_id, consult_id, agency_id) DO UPDATE
-   SET role = excluded.role, stage = excluded.stage, due_at = excluded.due_at, asked = excluded.asked,
-       reminded = excluded.reminded, version = excluded.version
+   SET sealed = excluded.sealed, role = excluded.role, stage = excluded.stage, due_at = excluded.due_at,
+       asked = excluded.asked, reminded = excluded.reminded, version = excluded.version
 """
 
 
@@ -221,7 +228,7 @@ async def save_referrals(
         [one.consent for one in states],
         [one.consent_until for one in states],
         [one.clinician for one in states],
-        [json.dumps([[str(asked.person), asked.said] for asked in one.asked]) for one in states],
+        [json.dumps([[str(asked.person), asked.said, asked.times] for asked in one.asked]) for one in states],
         [" ".join(sorted(one.confirmed)) for one in states],
         [one.held_from.value if one.held_from else None for one in states],
         [one.told for one in states],
@@ -231,12 +238,12 @@ async def save_referrals(
 
 HELD_BY = """
 SELECT case_id, agency_id, clinician_id FROM referrals
- WHERE clinician_id = ANY ($1::uuid[]) AND stage IN ('requested', 'accepted', 'on_hold')
+ WHERE clinician_id = ANY ($1::uuid[]) AND stage IN ('requested', 'accepted', 'on_hold', 'in_progress')
 """
 
 
 async def held_by(tx: Transaction, clinicians: Collection[PersonId]) -> list[tuple[CaseId, AgencyId, PersonId]]:
-    """Referrals that wait for one of these clinicians, in the agencies in view. Locks nothing."""
+    """Referrals that one of these clinicians has or is asked for, in the agencies in view. Locks nothing."""
     if not clinicians:
         return []
     rows = await tx.connection.fetch(HELD_BY, list(clinicians))

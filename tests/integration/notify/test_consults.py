@@ -10,6 +10,7 @@ import pytest
 
 from shared import clock, vault
 from shared.events.intake import CaseClosed
+from shared.events.matching import AssignmentEnded
 from shared.events.notify import ConsultAsked, ConsultReplied
 from shared.events.referral import (
     AnswerSettled,
@@ -199,6 +200,21 @@ async def test_nobody_has_answered_is_said_plainly(stand: Stand) -> None:
     await stand.hear(at.case, ConsultExpired(consult=asked.consult, assignment=at.assignment, asked_by=at.person))
     await stand.send()
     assert "Nobody has answered in time" in text_of(await stand.browser().enter(stand.mailman.link(PEER)))
+    assert await opens(stand, asked, asked.sealed) is None
+
+
+async def test_an_answer_opens_for_as_long_as_the_support_in_which_it_was_asked(stand: Stand) -> None:
+    at, browser = await begun(stand)
+    await ask(browser, at.path)
+    asked, path = await opened(stand, at)
+    adviser = stand.browser()
+    await adviser.press(path, await adviser.enter(path), "answer", text="Listen.")
+    told = answered(asked, (await stand.said(ConsultReplied))[0])
+    await stand.hear(at.case, told)
+    assert await opens(stand, asked, told.sealed) == "Listen."
+    await stand.hear(at.case, AssignmentEnded(assignment=at.assignment, person=at.person, how="closed"))
+    assert await opens(stand, asked, told.sealed) is None
+    assert await stand.sql.fetchval("SELECT answer FROM consults") is None
 
 
 async def test_suggestions_for_help_outside_are_asked_without_a_question(stand: Stand) -> None:

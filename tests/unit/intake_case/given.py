@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+from hypothesis import strategies as st
 
 from services.intake.domain.acts import AskClinician, Consented, Endangered
 from services.intake.domain.acts import Help as HelpThereIs
@@ -25,10 +27,11 @@ from shared.events.matching import (
     SearchStarted,
     ShortlistReady,
 )
-from shared.events.notify import PageSettled
+from shared.events.notify import ClinicianWanted, PageSettled
 from shared.events.policy import Capabilities, Policy
 from shared.events.referral import (
     ConsentAsked,
+    HandoffOverdue,
     HumanContactConfirmed,
     LadderAcknowledged,
     LadderEnded,
@@ -157,6 +160,8 @@ REQUESTED = ReferralRequested(
     referral=REFERRAL, clinician=DOC, consent=CONSENT, urgency=Urgency.ROUTINE, direct=False, due=LATER
 )
 ACCEPTED = ReferralAccepted(referral=REFERRAL, clinician=DOC, consent=CONSENT, due=LATER)
+LATE = HandoffOverdue(referral=REFERRAL, clinician=DOC, recipients=())
+WISHED = ClinicianWanted(reply=UUID(int=0x81), assignment=FIRST, person=ANA, received_at=NOW)
 REJECTED = ReferralRejected(referral=REFERRAL, clinician=DOC)
 ON_HOLD = ReferralOnHold(referral=REFERRAL, clinician=DOC, until=LATER)
 GOING = ReferralInProgress(referral=REFERRAL, clinician=DOC)
@@ -167,6 +172,17 @@ NO_PATH = NoClinicalPath(why="no_clinician", kinds=("counselling", "eap"))
 GIVEN = ResourcesGiven(kinds=("group",))
 HELP = HelpThereIs(URGENT_POLICY, "US-CA", ((DOC,), (DUTY,)))
 DANGER, PRESSED = Endangered(HELP, at_door=False), Endangered(HELP, at_door=True)
+
+
+@st.composite
+def interleaved(draw: st.DrawFn, *topics: Sequence[object]) -> list[object]:
+    """All of several topics, each in its own order, in any order among them."""
+    left = [list(topic) for topic in topics]
+    merged = []
+    while any(left):
+        topic = draw(st.sampled_from([one for one in left if one]))
+        merged.append(topic.pop(0))
+    return merged
 
 
 def supervised(**changed: Any) -> Case:

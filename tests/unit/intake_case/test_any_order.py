@@ -1,6 +1,5 @@
 """Topics have no order among them: whatever comes between what, the case ends the same, and always has an owner."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from hypothesis import given, settings
@@ -62,6 +61,7 @@ from tests.unit.intake_case.given import (
     emergency,
     ended,
     folded,
+    interleaved,
     listed,
     offered,
     settled,
@@ -113,17 +113,6 @@ HAPPENINGS = st.one_of(
         st.booleans(),
     ),
 )
-
-
-@st.composite
-def interleaved(draw: st.DrawFn, *topics: Sequence[object]) -> list[object]:
-    """All of several topics, each in its own order, in any order among them."""
-    left = [list(topic) for topic in topics]
-    merged = []
-    while any(left):
-        topic = draw(st.sampled_from([one for one in left if one]))
-        merged.append(topic.pop(0))
-    return merged
 
 
 @given(interleaved(MATCHING, REFERRAL, NOTIFY))

@@ -1,6 +1,5 @@
 """The clinical side of a case: consents, what a clinician is shown and when, direct requests, two supports that end."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -46,6 +45,7 @@ from tests.unit.intake_case.given import (
     FIRST,
     GIVEN,
     GOING,
+    LATE,
     LATER,
     NO_PATH,
     NOTHING,
@@ -56,6 +56,8 @@ from tests.unit.intake_case.given import (
     REJECTED,
     REQUESTED,
     SUPERVISOR,
+    WISHED,
+    WITH_CLINICIAN,
     YES,
     YES_AGAIN,
     ask,
@@ -65,6 +67,7 @@ from tests.unit.intake_case.given import (
     ended,
     facts_of,
     folded,
+    interleaved,
     supervised,
     wanted,
 )
@@ -237,6 +240,49 @@ def test_the_case_closes_after_the_last_support() -> None:
     assert isinstance(folded(both, [COMPLETED, PEER_CLOSES]).stage, Closing)
 
 
+@given(interleaved([CONFIRMED, PEER_CLOSES], [ASKED], [WISHED]))
+def test_whoever_wants_a_clinician_is_asked_in_whatever_order_the_peers_close_is_heard(order: list[object]) -> None:
+    case_ = folded(supervised(), [assigned(), *order])
+    assert isinstance(case_.stage, NoPeer)
+    assert not case_.stage.rest
+    assert isinstance(case_.clinical, Asking)
+    assert not case_.wished
+
+
+def test_a_close_waits_a_moment_for_what_may_be_on_its_way_and_longer_for_a_wish_that_was_heard() -> None:
+    closed = folded(supervised(), [*HELPED, PEER_CLOSES])
+    assert closed.stage == NoPeer(NOW + timedelta(minutes=5), rest=True)
+    assert heard(closed, TimeIsUp("rest", closed.turn), NOW).facts == (CaseClosing(),)
+    for order in ([WISHED, PEER_CLOSES], [PEER_CLOSES, WISHED]):
+        assert folded(supervised(), [*HELPED, *order]).stage == NoPeer(NOW + REST, rest=True)
+    assert isinstance(folded(case(), [*HELPED, PEER_CLOSES]).stage, Closing)
+
+
+def test_a_question_that_crossed_with_the_requesters_no_does_not_come_up_again() -> None:
+    said_no = folded(supervised(), [*HELPED, ASKED, YES, REQUESTED, ACCEPTED, Unconsented()])
+    assert folded(said_no, [ASKED]) == said_no
+
+
+def test_a_case_that_begins_with_a_clinician_has_a_timer_behind_its_due_time() -> None:
+    first = begun(ask(policy=WITH_CLINICIAN), NOW, jurisdiction="US-CA", direct=Direct(REFERRAL, CONSENT))
+    assert first.timer is not None
+    assert isinstance(first.case.stage, NoPeer)
+    assert (first.timer.due, first.timer.turn) == (first.case.stage.due, first.case.turn)
+
+
+def test_an_overdue_hand_off_is_told_to_the_requester_and_due_again() -> None:
+    late = folded(replace(supervised(), reach=b"x"), [*HELPED, ASKED, YES, REQUESTED, ACCEPTED, LATE])
+    assert "clinical_accepted_late" in sentences(late)
+    assert isinstance(late.clinical, Accepted)
+    assert late.clinical.due == NOW + timedelta(seconds=WITH_CLINICIAN.handoff_within_s)
+    assert "clinical_in_progress" in sentences(folded(late, [GOING]))
+
+
+def test_treatment_that_nobody_reports_of_any_more_is_called_that() -> None:
+    silent = folded(supervised(), [*HELPED, ASKED, YES, REQUESTED, ACCEPTED, GOING, CANCELLED])
+    assert "clinical_silent" in sentences(silent)
+
+
 def test_a_requesters_close_ends_both() -> None:
     both = folded(supervised(), [*HELPED, ASKED, YES, REQUESTED, ACCEPTED])
     assert facts_of(both, Close()) == [CaseClosing()]
@@ -277,6 +323,7 @@ def test_what_failed_waits_for_its_requester_and_then_closes_by_itself() -> None
 def test_a_clinician_in_touch_is_help_even_when_no_peer_ever_was() -> None:
     assert outcome_of(folded(direct(), [REQUESTED, ACCEPTED, GOING])) == "helped"
     assert outcome_of(folded(direct(), [REQUESTED, ACCEPTED])) == "not_reached"
+    assert outcome_of(folded(direct(), [REQUESTED, ACCEPTED, COMPLETED])) == "helped"
 
 
 def test_information_given_is_called_that_and_each_kind_stands_once() -> None:
@@ -324,17 +371,6 @@ def test_i13_nothing_is_shown_to_a_clinician_without_a_live_consent(
         state = step.case
         if step.ending:
             break
-
-
-@st.composite
-def interleaved(draw: st.DrawFn, *topics: Sequence[object]) -> list[object]:
-    """All of several topics, each in its own order, in any order among them."""
-    left = [list(topic) for topic in topics]
-    merged = []
-    while any(left):
-        topic = draw(st.sampled_from([one for one in left if one]))
-        merged.append(topic.pop(0))
-    return merged
 
 
 @given(interleaved([CONFIRMED, PEER_CLOSES], [REQUESTED, ACCEPTED, ON_HOLD, ACCEPTED, GOING, GIVEN, COMPLETED]))

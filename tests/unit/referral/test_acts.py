@@ -13,7 +13,7 @@ from services.referral.domain.heard import Heard
 from services.referral.domain.world import World
 from shared.events.intake import CaseClosing, RequestSubmitted
 from shared.events.matching import AssignmentEnded
-from shared.events.notify import DangerReported
+from shared.events.notify import ClinicianWanted, DangerReported
 from shared.events.policy import Capabilities
 from shared.events.referral import (
     ConsentAsked,
@@ -58,6 +58,8 @@ from tests.unit.referral.given import (
     wanted,
     world,
 )
+
+CLOSED = AssignmentEnded(assignment=ASSIGNMENT, person=PETRA, how="closed")
 
 
 @pytest.mark.parametrize(
@@ -163,11 +165,39 @@ def test_an_act_by_somebody_who_is_not_the_peer_changes_nothing_and_is_on_record
 
 
 def test_an_act_after_the_end_of_the_case_or_of_the_support_is_told_so() -> None:
-    over = AssignmentEnded(assignment=ASSIGNMENT, person=PETRA, how="closed")
-    for end in (CaseClosing(), over):
-        step = hear(supported(CS), end, wanted())
+    for end, said in ((CaseClosing(), wanted()), (CaseClosing(), consult("peer")), (CLOSED, consult("peer"))):
+        step = hear(supported(CS), end, said)
         assert outcomes(step) == ["ended"]
-        assert step.state.referral is None
+        assert (step.state.referral, step.state.consults) == (None, ())
+
+
+@pytest.mark.parametrize("order", [(wanted(), CLOSED), (CLOSED, wanted())])
+def test_a_wish_for_a_clinician_that_crosses_with_the_end_of_the_support_holds_in_both_orders(
+    order: tuple[ClinicianWanted | AssignmentEnded, ...],
+) -> None:
+    step = hear(supported(CS), *order)
+    assert outcomes(step) == ["consent_asked"]
+    assert step.state.referral is not None
+    assert step.state.peer is None
+
+
+@pytest.mark.parametrize("structure", [TC, CA])
+def test_a_crossed_wish_without_a_clinician_in_the_program_is_information_and_asks_nobody(
+    structure: Structure,
+) -> None:
+    step = hear(supported(structure), CLOSED, wanted())
+    assert outcomes(step) == ["information_given"]
+    assert step.state.consults == ()
+
+
+def test_resources_that_cross_with_the_end_of_the_support_are_given() -> None:
+    step = hear(supported(TC), CLOSED, resources("group"))
+    assert one(step, ResourcesGiven).kinds == ("group",)
+
+
+def test_nobody_else_than_the_peer_who_was_there_can_wish_for_anything_afterwards() -> None:
+    step = hear(supported(CS), CLOSED, wanted(person=PAUL))
+    assert outcomes(step) == ["ended"]
 
 
 def test_an_act_that_overtook_the_request_waits_for_it_and_is_the_operators_meanwhile() -> None:

@@ -216,6 +216,31 @@ def test_an_overdue_hand_off_is_told_to_coordinators_once_and_is_theirs() -> Non
     assert ring(Step(late.state, alarms=step.alarms)).facts == ()
 
 
+def test_a_clinician_who_lets_the_hand_off_pass_twice_has_said_no_and_the_next_one_is_asked() -> None:
+    step, _ = accepted()
+    again = ring(ring(step))
+    assert kinds(again) == ["referral_rejected", "referral_requested"]
+    assert one(again, ReferralRequested).clinician == CARL
+
+
+def test_a_clinician_who_has_confirmed_does_not_lose_it_to_a_silent_peer() -> None:
+    step, referral = accepted()
+    confirmed = hear(step.state, answer(referral, CLEO, "handoff"))
+    late = ring(Step(confirmed.state, alarms=step.alarms))
+    assert kinds(ring(late)) == ["referral_in_progress"]
+
+
+def test_treatment_that_nobody_reports_the_end_of_is_over_after_a_year_and_sooner_without_its_clinician() -> None:
+    step, _ = in_progress()
+    year = step.alarms[-1].at - NOW
+    assert year == timedelta(days=365)
+    assert kinds(ring(step)) == ["referral_cancelled"]
+    left = hear(step.state, ClinicianGone(CLEO, left=True))
+    assert left.alarms[-1].at - NOW == timedelta(days=30)
+    assert kinds(ring(left)) == ["referral_cancelled"]
+    assert ring(Step(left.state, alarms=step.alarms)).facts == ()
+
+
 def test_completion_needs_a_hand_off_and_only_the_status_flows_back() -> None:
     step, referral = accepted()
     assert outcomes(hear(step.state, answer(referral, CLEO, "complete"))) == ["refused"]
@@ -310,8 +335,21 @@ def test_scenario_34_a_clinician_who_is_away_is_covered_by_the_deputy() -> None:
     covered = hear(step.state, consent(referral), seen=world(PETRA_, CORA_, CARL_))
     assert one(covered, ReferralRequested).clinician == CARL
     silent = ring(covered, seen=world(PETRA_, CORA_, CARL_))
-    assert kinds(silent) == ["referral_unanswered", "referral_failed", "no_clinical_path"]
-    assert silent.state.peer is not None
+    assert kinds(silent) == ["referral_unanswered", "referral_requested"]
+    again = ring(silent, seen=world(PETRA_, CORA_, CARL_))
+    assert kinds(again) == ["referral_unanswered", "referral_failed", "no_clinical_path"]
+    assert again.state.peer is not None
+
+
+def test_whoever_was_silent_is_asked_once_more_before_a_referral_fails() -> None:
+    step, referral = requested()
+    beside = ring(step)
+    assert one(beside, ReferralRequested).clinician == CARL
+    taken = hear(beside.state, answer(referral, CARL, "accept"))
+    given_back = hear(taken.state, answer(referral, CARL, "cannot_go_on"))
+    assert one(given_back, ReferralRequested).clinician == CLEO
+    assert kinds(hear(given_back.state, answer(referral, CLEO, "accept")))[0] == "referral_accepted"
+    assert kinds(ring(given_back)) == ["referral_unanswered", "referral_failed", "no_clinical_path"]
 
 
 @pytest.mark.parametrize("left", [False, True])

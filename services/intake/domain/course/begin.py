@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from services.intake.domain.acts import Alarmed
 from services.intake.domain.case import Alarm, Case, NoPeer, Searching
 from services.intake.domain.clinical import CONSENT_LASTS, KEPT_CONSENTS, Consent, Requested
 from services.intake.domain.course.ends import REVIEW_AFTER, within
@@ -29,6 +30,7 @@ class Begun:
     case: Case
     facts: tuple[Fact, ...]
     act: str
+    timer: Alarmed | None = None
 
 
 def begun(
@@ -45,8 +47,10 @@ def begun(
         fact = CrisisRaised(ask=ask, jurisdiction=jurisdiction, rungs=rungs)
         return Begun(Case(ask, Searching(due), alarm=Alarm()), (fact,), "crisis_raised")
     if direct is not None:
-        case = Case(ask, NoPeer(now + REVIEW_AFTER))
-        return Begun(asked_directly(case, direct, now), (direct_fact(ask, direct, now),), "direct_asked")
+        review = now + REVIEW_AFTER
+        alone = Case(ask, NoPeer(review))
+        timer = Alarmed("review", alone.turn, review)
+        return Begun(asked_directly(alone, direct, now), (direct_fact(ask, direct, now),), "direct_asked", timer)
     return Begun(Case(ask, Searching(due)), (RequestSubmitted(ask=ask),), "request_submitted")
 
 

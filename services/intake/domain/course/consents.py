@@ -21,7 +21,7 @@ from services.intake.domain.clinical import (
     live_consent,
 )
 from services.intake.domain.course.begin import Direct, asked_directly, direct_fact
-from services.intake.domain.course.ends import REVIEW_AFTER, clinical_over, with_timer, within
+from services.intake.domain.course.ends import clinical_over, within, without_peer
 from services.intake.domain.course.referral import shown_again
 from shared.errors import Refused
 from shared.events.intake import ConsentGiven, ConsentWithdrawn
@@ -74,12 +74,6 @@ def direct(case: Case, act: AskClinician, now: datetime) -> Step:
     if not all(direct_allowed(capabilities, case.ask.relation) for capabilities in program):
         raise Refused("no-clinician-in-program", 409, extra={"offer": "peer"})
     ids = Direct(act.referral, act.consent)
-    step = _again_without_rest(asked_directly(case, ids, now), now)
+    asked = asked_directly(case, ids, now)
+    step = without_peer(asked, now) if isinstance(asked.stage, NoPeer) else Step(asked)
     return replace(step, facts=(direct_fact(case.ask, ids, now),), acts=("direct_asked",))
-
-
-def _again_without_rest(case: Case, now: datetime) -> Step:
-    if not isinstance(case.stage, NoPeer):
-        return Step(case)
-    due = now + REVIEW_AFTER
-    return with_timer(case, NoPeer(due), "review", due)

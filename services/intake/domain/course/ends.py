@@ -17,13 +17,16 @@ from services.intake.domain.case import (
     Stage,
     Withdrawn,
 )
-from services.intake.domain.clinical import Ended, How, Running, running
+from services.intake.domain.clinical import Ended, How, Running, path_of, running
 from shared.events.intake import CaseClosed, CaseClosing, CaseWithdrawn, ChoiceOverdue
 
 REVIEW_AFTER = timedelta(days=30)
 """How long a case stays with its peer or clinician before somebody's due time says so again."""
 REST = timedelta(days=3)
 """How long a case waits for its requester when the only support has ended without having helped."""
+SETTLED_AFTER = timedelta(minutes=5)
+"""How long a case waits, after a peer has closed, for what may still be on its way from referral: topics have no order
+among them, and whoever closes may have said a moment before that a clinician is wanted. Never longer than the grace."""
 HELD_AGAIN = timedelta(days=1)
 """A case under a legal hold is looked at again after this."""
 
@@ -47,22 +50,33 @@ def closing(case: Case, now: datetime) -> Step:
 
 
 def peer_closed(case: Case, now: datetime) -> Step:
-    """The peer's support has ended for good; the clinical one, if any is under way, goes on by itself."""
-    if not running(case.clinical):
-        return closing(case, now)
+    """The peer's support has ended for good; the clinical one, if any is under way or wanted, goes on by itself."""
+    if running(case.clinical):
+        return without_peer(case, now)
+    if case.wished:
+        return resting(case, now + REST)
+    if case.clinical is None and path_of(case.ask.policy.capabilities) == "referral":
+        return resting(case, now + min(SETTLED_AFTER, within(case.ask.policy.grace_s)))
+    return closing(case, now)
+
+
+def without_peer(case: Case, now: datetime) -> Step:
+    """The case is between the requester and a clinician."""
     due = now + REVIEW_AFTER
     return with_timer(case, NoPeer(due), "review", due)
 
 
+def resting(case: Case, until: datetime) -> Step:
+    """Nobody is at work; the requester may ask for somebody else, and by then it closes by itself."""
+    return with_timer(case, NoPeer(until, rest=True), "rest", until)
+
+
 def clinical_over(case: Case, clinical: Running, how: How, now: datetime) -> Step:
     """The clinical support has ended; what it was asked for stays with the requester unless it was completed."""
-    after = replace(case, clinical=Ended(clinical.referral, how))
+    after = replace(case, clinical=Ended(clinical.referral, how), served=case.served or how == "completed")
     if not isinstance(case.stage, NoPeer):
         return Step(after)
-    if how == "completed":
-        return closing(after, now)
-    due = now + REST
-    return with_timer(after, NoPeer(due, rest=True), "rest", due)
+    return closing(after, now) if how == "completed" else resting(after, now + REST)
 
 
 def withdrawn(case: Case, now: datetime, *, held: bool) -> Step:
@@ -89,7 +103,7 @@ def timed(case: Case, what: TimeIsUp, now: datetime) -> Step:
         case InContact(support) if what.kind == "review":
             return with_timer(case, InContact(support, now + REVIEW_AFTER), "review", now + REVIEW_AFTER)
         case NoPeer(rest=False) if what.kind == "review":
-            return with_timer(case, NoPeer(now + REVIEW_AFTER), "review", now + REVIEW_AFTER)
+            return without_peer(case, now)
         case NoPeer(rest=True) if what.kind == "rest":
             return closing(case, now)
         case (Closing() | Withdrawn()) as stage if what.kind == "grace":

@@ -9,9 +9,10 @@ from services.intake.domain.case import Known, Unknown
 from services.intake.domain.course.crisis import OfAlarm, alarmed, endangered
 from services.intake.domain.course.ends import timed
 from services.intake.domain.course.peer import barred, matched
-from services.intake.domain.course.referral import OfClinical, referred
+from services.intake.domain.course.referral import OfClinical, referred, wished
 from services.intake.domain.course.said import acted
 from shared.errors import Refused
+from shared.events.notify import ClinicianWanted
 
 
 def heard(case: Known, what: object, now: datetime) -> Step:
@@ -31,6 +32,8 @@ def heard(case: Known, what: object, now: datetime) -> Step:
             return acted(case, what, now)
         case _ if isinstance(what, OfAlarm):
             return alarmed(case, what)
+        case ClinicianWanted():
+            return wished(case, now)
         case _ if isinstance(what, OfClinical):
             return referred(case, what, now)
         case _:

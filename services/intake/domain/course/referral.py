@@ -7,20 +7,24 @@ from datetime import datetime
 from uuid import UUID
 
 from services.intake.domain.acts import Step
-from services.intake.domain.case import Case, Over
+from services.intake.domain.case import Case, NoPeer, Over
 from services.intake.domain.clinical import (
     Accepted,
     Asking,
+    Ended,
+    How,
     InProgress,
     OnHold,
     Requested,
     Running,
     With,
+    path_of,
 )
 from services.intake.domain.course import showing
-from services.intake.domain.course.ends import clinical_over, within
+from services.intake.domain.course.ends import REST, clinical_over, resting, within, without_peer
 from shared.events.referral import (
     ConsentAsked,
+    HandoffOverdue,
     NoClinicalPath,
     ReferralAccepted,
     ReferralCancelled,
@@ -39,6 +43,7 @@ OfReferral = (
     | ReferralAccepted
     | ReferralRejected
     | ReferralOnHold
+    | HandoffOverdue
     | ReferralInProgress
     | ReferralCompleted
     | ReferralFailed
@@ -53,23 +58,39 @@ def referred(case: Case, what: OfClinical, now: datetime) -> Step:
         return Step(case)
     match what:
         case ConsentAsked(referral=referral):
-            return Step(_question(case, referral, now))
+            return _question(case, referral, now)
         case NoClinicalPath(why=why, kinds=kinds):
-            return _informed(replace(case, no_path=why), kinds)
+            return _informed(replace(case, no_path=why, wished=False), kinds)
         case ResourcesGiven(kinds=kinds):
             return _informed(case, kinds)
         case _:
             return _of_referral(case, what, now)
 
 
-def _question(case: Case, referral: UUID, now: datetime) -> Case:
+def _question(case: Case, referral: UUID, now: datetime) -> Step:
     """The same referral asks again when its consent has run out. Whoever has asked for a clinician is not asked again.
 
-    Referral takes that request up in place of a question that has crossed with it.
+    Referral takes that request up in place of a question that has crossed with it. A question that has crossed with
+    the requester's no is answered already.
     """
-    if isinstance(case.clinical, Running) and case.clinical.referral != referral:
-        return case
-    return replace(case, clinical=Asking(referral, now))
+    crossed = isinstance(case.clinical, Running) and case.clinical.referral != referral
+    answered = isinstance(case.clinical, Ended) and case.clinical.referral == referral
+    if crossed or answered:
+        return Step(replace(case, wished=False))
+    after = replace(case, clinical=Asking(referral, now), wished=False)
+    return without_peer(after, now) if isinstance(case.stage, NoPeer) else Step(after)
+
+
+def wished(case: Case, now: datetime) -> Step:
+    """A peer has said that they want a clinician; what that leads to, referral says in a moment.
+
+    Where the peer has closed meanwhile, the case does not close behind it.
+    """
+    leads = path_of(case.ask.policy.capabilities) == "referral"
+    if isinstance(case.stage, Over) or isinstance(case.clinical, Running) or not leads:
+        return Step(case)
+    after = replace(case, wished=True)
+    return resting(after, now + REST) if isinstance(case.stage, NoPeer) and case.stage.rest else Step(after)
 
 
 def _informed(case: Case, kinds: tuple[str, ...]) -> Step:
@@ -94,11 +115,26 @@ def _of_referral(case: Case, what: OfReferral, now: datetime) -> Step:
         case ReferralInProgress(clinician=clinician):
             going = InProgress(what.referral, clinician, _was_shown(clinical, clinician))
             return Step(replace(case, clinical=going, served=True))
+        case HandoffOverdue():
+            if not isinstance(clinical, Accepted):
+                return Step(case)
+            due = now + within(case.ask.policy.handoff_within_s)
+            return Step(replace(case, clinical=replace(clinical, due=due, late=True)))
         case ReferralCompleted():
             return clinical_over(case, clinical, "completed", now)
         case _:
-            # The requester's own no has ended it here already: this end is the program's, or that of the time.
-            return clinical_over(case, clinical, "lapsed" if isinstance(clinical, Asking) else "failed", now)
+            return clinical_over(case, clinical, _ending(clinical), now)
+
+
+def _ending(clinical: Running) -> How:
+    """The requester's own no has ended it here already: this end is the program's, or that of the time."""
+    match clinical:
+        case Asking():
+            return "lapsed"
+        case InProgress():
+            return "silent"
+        case _:
+            return "failed"
 
 
 def _was_shown(clinical: Running, clinician: PersonId) -> bool:

@@ -69,9 +69,11 @@ def _settled(plan: Planner, state: CaseState, fact: ConsultAnswered | ConsultExp
 
 
 def asker_gone(plan: Planner, state: CaseState, assignment: UUID) -> CaseState:
-    """The support in which advice was wanted is over: nobody needs the answer any more."""
+    """The support in which advice was wanted is over: nobody needs the answer any more, and none is kept."""
     after = state
     for consult in state.consults.values():
+        if consult.answer is not None and consult.assignment == assignment:
+            after = after.with_consult(replace(consult, answer=None))
         if consult.waits and consult.assignment in {None, assignment}:
             seats = [seat for seat in state.seats(consult.consult_id) if seat.live]
             over = replace(consult, state="ended", question=None)
