@@ -11,6 +11,7 @@ from datetime import date
 from services.intake.domain.agency import Agency, language_tag
 from services.intake.domain.contact import BadAddress, looks_like_number, mail_address, phone_number, within
 from services.intake.domain.csvfile import COLUMNS, REQUIRED, Cells
+from services.intake.domain.days import meant
 from services.intake.domain.directory import Person, in_cycles, plain
 from shared.errors import Problem, Refused
 from shared.hours import BadHours, parse_hours
@@ -233,9 +234,13 @@ class _Reader:
         match = _ISO.fullmatch(text) or _US.fullmatch(text)
         if match:
             try:
-                return date(int(match["year"]), int(match["month"]), int(match["day"]))
+                day = date(int(match["year"]), int(match["month"]), int(match["day"]))
             except ValueError:
                 match = None
+            else:
+                if not meant(day):
+                    self.wrong(name, "out-of-range")
+                return day
         if text and match is None:
             self.wrong(name, "not-a-date")
         return None

@@ -87,6 +87,8 @@ def test_csv_and_json_make_the_same_person() -> None:
         ("designated_from", "14/3/2026", "not-a-date"),
         ("designated_from", "2026-02-30", "not-a-date"),
         ("trained_until", "3/14/26", "not-a-date"),
+        ("trained_until", "9999-12-31", "out-of-range"),
+        ("designated_from", "0001-01-01", "out-of-range"),
         ("hours", "mornings", "not-hours"),
         ("shows", "555-0101", "not-a-number"),
         ("supervisor_ref", "P9", "unknown-person"),
