@@ -94,6 +94,12 @@ def rows_of_cells(filled: Iterable[Cells]) -> list[Row]:
     return [Row(one.cells, one.row, one.overflow) for one in filled]
 
 
+def refuse_too_many(body: bytes) -> None:
+    """Raise `Refused` 422 for JSON with far more objects and lists than a directory has, before anything is built."""
+    if body.count(b"{") > 2 * MAX_PEOPLE or body.count(b"[") > 4 * MAX_PEOPLE:
+        raise Refused("directory-invalid", 422, (Problem("/people", "too-many"),))
+
+
 def rows_of_json(document: object) -> list[Row]:
     """The rows of `{"people": [{...}, ...]}`. Raises `Refused` 422 where it has another shape."""
     if not isinstance(document, dict):
