@@ -87,12 +87,16 @@ async def save(tx: Transaction, anchors: Sequence[Anchor]) -> None:
 _BURY = """
 INSERT INTO tombstones(case_id, agency_id, closed)
 SELECT c, a, d FROM unnest($1::uuid[], $2::uuid[], $3::bool[]) t(c, a, d) ORDER BY c, a
-ON CONFLICT (case_id, agency_id) DO UPDATE SET closed = tombstones.closed OR excluded.closed
+ON CONFLICT (case_id, agency_id) DO UPDATE
+   SET closed = tombstones.closed OR excluded.closed, at = clock_timestamp()
 """
 
 
 async def bury(tx: Transaction, cases: Mapping[CaseId, AgencyId], *, closed: bool) -> None:
-    """Leave tombstones: later events of these cases are no-ops. `closed` means that the case was purged as well."""
+    """Leave tombstones: later events of these cases are no-ops, for 14 days from the last word.
+
+    `closed` means that the case was purged as well.
+    """
     ids = sorted(cases)
     await tx.connection.execute(_BURY, ids, [cases[case] for case in ids], [closed] * len(ids))
 

@@ -204,9 +204,14 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def commit(self) -> None:
         """Commit the offsets of what has taken effect. A lost commit costs a replay, which the inbox absorbs."""
-        due = {place: offset for place, offset in self._done.items() if self._committed.get(place) != offset}
         consumer = self._consumer
-        if not due or consumer is None:
+        if consumer is None:
+            return
+        # A partition that was given away while its batch ran is another replica's to commit, and the client refuses the
+        # whole of a commit that names it.
+        own = consumer.assignment()
+        due = {place: at for place, at in self._done.items() if place in own and self._committed.get(place) != at}
+        if not due:
             return
         faults.reached("before-offset", *{place.topic.removeprefix(self._settings.topic_prefix) for place in due})
         try:

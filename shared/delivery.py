@@ -94,6 +94,7 @@ class Delivery:
     async def take(self, raws: Sequence[Raw]) -> Positions:
         """Bring records to their effect, or park them; returns the next offset of each (topic, partition)."""
         faults.reached("after-consume", *{raw.topic for raw in raws})
+        raws = [parking.bounded(raw) for raw in raws]
         positions: dict[tuple[str, int], int] = {}
         for raw in raws:
             positions[raw.topic, raw.part] = raw.pos + 1

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from shared.db import Connection, Transaction
@@ -21,6 +21,7 @@ PAUSES_S = (1, 5, 30, 120, 600, 1800, 3600)
 UNKNOWN_FOR_HOURS = 24
 """An unknown type or version waits so long for the upgrade that knows it."""
 LEASE_S = 60
+MOST_KEY_BYTES = 100
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,13 @@ class Raw:
     key: bytes
     headers: tuple[tuple[str, bytes], ...]
     value: bytes
+
+
+def bounded(raw: Raw) -> Raw:
+    """The record with a key that an index can hold: no key of ours is longer than a UUID, and any may be parked."""
+    if len(raw.key) <= MOST_KEY_BYTES:
+        return raw
+    return replace(raw, key=b"sha256:" + hashlib.sha256(raw.key).hexdigest().encode())
 
 
 @dataclass(frozen=True)
@@ -99,14 +107,15 @@ async def park(tx: Transaction, tickets: Sequence[Ticket], fingerprint_key: byte
 def _headers_text(ticket: Ticket) -> str | None:
     if not ticket.keep:
         return None
-    return json.dumps([[name, text] for name, value in ticket.raw.headers if (text := _text(value)) is not None])
+    texts = ((name, _text(value)) for name, value in ticket.raw.headers)
+    return json.dumps([[name, text] for name, text in texts if text is not None and "\0" not in name])
 
 
 def _text(value: bytes) -> str | None:
-    # The envelope's own headers are text; a foreign one that is not has no meaning here.
+    # The envelope's own headers are text; a foreign one that is not, or that no jsonb can hold, has no meaning here.
     try:
-        return value.decode()
-    except (UnicodeDecodeError, AttributeError):
+        return None if b"\0" in value else value.decode()
+    except (UnicodeDecodeError, AttributeError, TypeError):
         return None
 
 

@@ -30,12 +30,14 @@ BATCH = 1000
 SWEEP_S = 0.5
 IDLE_TIMEOUT_S = 10.0
 LOCK_EVERY_S = 2.0
+Place = tuple[str, int]
+"""A topic and one of its partitions."""
 _LOCK_SPACE = 0x70656572
 """The first half of the advisory lock's key; the second is schema, lane and shard."""
 
 _NEXT = """
 SELECT id, event_id, agency_id, topic, key, type, traceparent, payload, created_at FROM outbox
- WHERE lane = $1 AND shard = ANY ($2::smallint[]) ORDER BY id LIMIT $3
+ WHERE lane = $1 AND shard = ANY ($2::smallint[]) AND id > $4 ORDER BY id LIMIT $3
 """
 _LOCK = """
 SELECT shard FROM unnest($3::int[]) shard
@@ -93,25 +95,41 @@ class Relay:
         self._shards.update(row["shard"] for row in rows)
 
     async def _round(self, connection: asyncpg.Connection[Any]) -> bool:
+        """One batch; more of them beyond what a partition has that takes nothing. False when there is nothing to do."""
         if not self._shards:
             return False
-        rows = await connection.fetch(_NEXT, self._lane.value, sorted(self._shards), BATCH)
-        if not rows:
-            return False
+        last, full, held = 0, True, set[Place]()
+        # sql-in-loop: batch by batch, while a stuck partition fills them
+        while full:
+            rows = await connection.fetch(_NEXT, self._lane.value, sorted(self._shards), BATCH, last)
+            if not rows:
+                break
+            acked = await self._published(connection, rows, held)
+            self.stuck = bool(held) or len(acked) < len(rows)
+            if not self.stuck:
+                return True
+            last, full = rows[-1]["id"], len(rows) == BATCH and bool(acked or held)
+        return False
+
+    async def _published(
+        self, connection: asyncpg.Connection[Any], rows: Sequence[Row], held: set[Place]
+    ) -> Sequence[int]:
         topics = {row["topic"] for row in rows}
         faults.reached("before-publish", *topics)
         # Kafka may take longer than the server keeps a silent session: the session stays awake beside it.
         async with _Awake(connection):
-            acked = await self._publish(rows)
+            acked = await self._publish(rows, held)
         faults.reached("after-publish", *topics)
         if acked:
             await connection.execute("DELETE FROM outbox WHERE id = ANY ($1::bigint[])", acked)
-        self.stuck = len(acked) < len(rows)
-        return not self.stuck
+        return acked
 
-    async def _publish(self, rows: Sequence[Row]) -> list[int]:
-        """Send every partition's rows in order, one batch in flight per partition; returns the ids that were acked."""
-        by_partition: dict[tuple[str, int], list[Row]] = defaultdict(list)
+    async def _publish(self, rows: Sequence[Row], held: set[Place]) -> list[int]:
+        """Send every partition's rows in order, one batch in flight per partition; returns the ids that were acked.
+
+        Nothing is sent to the partitions in `held`; one that does not take everything is held from then on.
+        """
+        by_partition: dict[Place, list[Row]] = defaultdict(list)
         try:
             for row in rows:
                 topic = self._prefix + row["topic"]
@@ -120,7 +138,9 @@ class Relay:
             log.warning("relay of lane %s waits for Kafka: %s", self._lane.name, type(error).__name__)
             await asyncio.sleep(SWEEP_S)
             return []
-        sent = await asyncio.gather(*(self._send(place, queue) for place, queue in by_partition.items()))
+        free = {place: queue for place, queue in by_partition.items() if place not in held}
+        sent = await asyncio.gather(*(self._send(place, queue) for place, queue in free.items()))
+        held.update(place for (place, queue), ids in zip(free.items(), sent, strict=True) if len(ids) < len(queue))
         return [id_ for ids in sent for id_ in ids]
 
     async def _partition(self, topic: str, key: bytes) -> int:
@@ -129,7 +149,7 @@ class Relay:
         chosen: int = self._partition_of(key, partitions, partitions)
         return chosen
 
-    async def _send(self, place: tuple[str, int], queue: Sequence[Row]) -> list[int]:
+    async def _send(self, place: Place, queue: Sequence[Row]) -> list[int]:
         """One partition's rows. The first failed batch stops the partition, so that nothing overtakes it."""
         acked: list[int] = []
         waiting = list(queue)
@@ -154,7 +174,9 @@ class Relay:
 
 
 def _record(row: Row) -> dict[str, Any]:
-    case = row["key"] if FACTS[row["type"]].KEYED_BY_CASE else None
+    # A newer replica may have written what this one does not know: it is published as it stands.
+    fact = FACTS.get(row["type"])
+    case = row["key"] if fact is not None and fact.KEYED_BY_CASE else None
     work = telemetry.send_work(row["topic"], case=case, traceparent=row["traceparent"])
     work.end()
     envelope = Envelope(

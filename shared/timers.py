@@ -24,6 +24,8 @@ AGAIN: tuple[type[BaseException], ...] = (*CONTENDED, LostClaim)
 LEASE_S = 30
 BATCH = 500
 SWEEP_S = 0.5
+FAILED_MAX_S = 5.0
+"""The longest pause after a round that failed for no known reason."""
 LONGEST_BACKOFF_S = 300
 """On the crisis lane no lease grows: nobody waits minutes there for a process that died."""
 BURST_S = 30.0
@@ -266,6 +268,7 @@ class TimerLoop:
     ) -> None:
         """`action` gets up to `batch` fired timers of the lane; those left unfinished are leased again later."""
         self._db, self._lane, self._action, self._ready, self._batch = db, lane, action, ready, batch
+        self._failed = 0
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -291,5 +294,8 @@ class TimerLoop:
             return True
         except Exception as error:
             log.error("timers of lane %s failed: %s at %s", self._lane.name, type(error).__name__, places_of(error))
+            await asyncio.sleep(min(SWEEP_S * 2**self._failed, FAILED_MAX_S))
+            self._failed = min(self._failed + 1, 10)
             return True
+        self._failed = 0
         return len(fired) == self._batch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import urllib.error
@@ -97,7 +98,7 @@ def _sent(url: str, path: str, *, as_json: bool, method: str, data: bytes, heade
     except urllib.error.HTTPError as error:
         with error:
             return _Answer(error.code, _document(error.read()), None)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         told = f"{url} does not answer ({type(error).__name__}): is intake up?"
         stop(UNREACHABLE, "unreachable", told, as_json=as_json)
 

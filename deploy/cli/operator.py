@@ -16,13 +16,13 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.cli import waiting
-from shared.db import Database, Login, UnsafeLogin, open_pool
-from shared.errors import Refused
+from shared.db import UNAVAILABLE, Database, Login, UnsafeLogin, open_pool
+from shared.errors import Refused, places_of
 from shared.migrate import OPERATOR
 from shared.vault import BadKeyring, Keyring, read_keyring
 
-USAGE, REFUSED, UNREACHABLE = 2, 3, 4
-EXIT_CODES = "Exit codes: 0 done, 2 wrong usage or settings, 3 refused, 4 unreachable."
+USAGE, REFUSED, UNREACHABLE, FAILED = 2, 3, 4, 5
+EXIT_CODES = "Exit codes: 0 done, 2 wrong usage or settings, 3 refused, 4 unreachable, 5 an error of our own."
 
 T = TypeVar("T")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -68,8 +68,12 @@ def run(work: Callable[[Region], Coroutine[Any, Any, T]], *, as_json: bool) -> T
     except BadKeyring as error:
         stop(USAGE, "bad-keyring", f"The keyring cannot be used: {error}.", as_json=as_json)
 
+    at_work = False
+
     async def whole() -> T:
+        nonlocal at_work
         async with _opened(settings, keyring) as region:
+            at_work = True
             return await work(region)
 
     try:
@@ -79,6 +83,9 @@ def run(work: Callable[[Region], Coroutine[Any, Any, T]], *, as_json: bool) -> T
     except UnsafeLogin as error:
         stop(REFUSED, "unsafe-login", f"The database's login may too much: {error}.", as_json=as_json)
     except Exception as error:  # noqa: BLE001 - whatever it is, an operator gets a sentence and not a traceback
+        if at_work and not isinstance(error, UNAVAILABLE):
+            told = f"This went wrong inside ({type(error).__name__} at {places_of(error)}); nothing was changed."
+            stop(FAILED, "internal", told, as_json=as_json)
         where = f"{settings.database_host}:{settings.database_port}"
         told = f"The database at {where} does not answer ({type(error).__name__}): is the region up?"
         stop(UNREACHABLE, "unreachable", told, as_json=as_json)

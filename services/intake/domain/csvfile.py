@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from shared.errors import Problem
 
@@ -34,6 +35,12 @@ REQUIRED = ("person_ref", "role", "name")
 _SEPARATORS = (",", ";", "\t")
 _SEP_LINE = re.compile(r"^\s*\"?sep=(?P<separator>[,;\t|])\"?\s*(\r\n|\r|\n)", re.IGNORECASE)
 _MAX_FIELD = 10_000
+MAX_ROWS = 25_000
+"""Rows of a file, blank ones too: more than any directory has. Nothing after them is read."""
+
+
+_UTF8_LETTER = re.compile(rb"[\xc3-\xc5][\x80-\xbf]")
+"""An accented letter in UTF-8. In the code page of Western Windows it would be a capital before a sign: "Ã©"."""
 
 
 class BadFile(ValueError):
@@ -60,7 +67,15 @@ def text_of(content: bytes) -> str:
     """
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return _decoded(content, ("utf-16",))
-    return _decoded(content, ("utf-8-sig", "cp1252"))
+    if content.startswith(codecs.BOM_UTF8):
+        return _decoded(content, ("utf-8-sig",))
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        if _UTF8_LETTER.search(content):
+            # Beside a byte that is none: read as a code page, every other accented name would be kept wrong.
+            raise BadFile([Problem("", "encoding")]) from None
+    return _decoded(content, ("cp1252",))
 
 
 def _decoded(content: bytes, encodings: Iterable[str]) -> str:
@@ -80,11 +95,11 @@ def read_csv(content: bytes) -> list[Cells]:
     if named:
         # Excel takes this line for itself, but counts it.
         text, first = text[named.end() :], 2
-    records = _records(text, named["separator"] if named else None)
+    records = _records(text, named["separator"] if named else None, first)
     header_at = next((at for at, record in enumerate(records) if _named(record)), None)
     if header_at is None:
         raise BadFile([Problem("", "empty")])
-    columns = _columns(records[header_at])
+    columns = _columns(records[header_at], row=first + header_at)
     return [
         _cells(number, columns, record)
         for number, record in enumerate(records[header_at + 1 :], start=first + header_at + 1)
@@ -92,16 +107,18 @@ def read_csv(content: bytes) -> list[Cells]:
     ]
 
 
-def _records(text: str, separator: str | None) -> list[list[str]]:
+def _records(text: str, separator: str | None, first: int) -> list[list[str]]:
     chosen = separator or max(_SEPARATORS, key=lambda one: _known_names(text, one))
     # Universal newlines inside quotes stay as they are: one record is one row of the spreadsheet.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=chosen, strict=True)
     records: list[list[str]] = []
     try:
         # Strict: a quote that never ends would swallow every row after it, and nobody would miss them.
-        records.extend(reader)
+        records.extend(islice(reader, MAX_ROWS + 1))
     except csv.Error:
-        raise BadFile([Problem("", "quoting")], row=len(records) + 1) from None
+        raise BadFile([Problem("", "quoting")], row=len(records) + first) from None
+    if len(records) > MAX_ROWS:
+        raise BadFile([Problem("/people", "too-many")])
     return records
 
 
@@ -123,7 +140,7 @@ def _column(cell: str) -> str:
     return re.sub(r"[\s_-]+", "_", cell.strip().lower())
 
 
-def _columns(header: Sequence[str]) -> list[str]:
+def _columns(header: Sequence[str], *, row: int) -> list[str]:
     names = [_column(cell) for cell in header]
     while names and not names[-1]:
         names.pop()
@@ -136,7 +153,7 @@ def _columns(header: Sequence[str]) -> list[str]:
     ]
     problems += [Problem(f"/columns/{name}", "missing-column") for name in REQUIRED if name not in names]
     if problems:
-        raise BadFile(problems, row=1)
+        raise BadFile(problems, row=row)
     return names
 
 

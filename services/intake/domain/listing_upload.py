@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from services.intake.domain.agency import language_tag
 from services.intake.domain.contact import BadAddress, phone_number
+from services.intake.domain.days import Day
 from services.intake.domain.listing import Kind, Listing, sorted_listings
 from shared.errors import Problem, Refused
 from shared.types import AgencyId, Relation
@@ -55,7 +56,7 @@ class Wanted(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
     kind: Kind
     name: Annotated[Text, Field(min_length=1)]
-    verified_on: date
+    verified_on: Day
     """When somebody last checked that all of it is true."""
     area: Text = ""
     eligibility: list[Relation] = Field(default=[], max_length=len(Relation))

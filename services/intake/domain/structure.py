@@ -12,8 +12,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from services.intake.domain.days import Day, Moment
 from shared.errors import Problem, Refused
 from shared.events.policy import Capabilities
 from shared.types import Structure
@@ -75,8 +76,8 @@ class Dates(BaseModel):
     """The contract's first and last day; without a last one it goes on."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, populate_by_name=True)
-    first: date = Field(alias="from")
-    last: date | None = Field(default=None, alias="to")
+    first: Day = Field(alias="from")
+    last: Day | None = Field(default=None, alias="to")
 
 
 class Wanted(BaseModel):
@@ -84,7 +85,7 @@ class Wanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
     structure: Structure
-    effective_from: AwareDatetime | None = None
+    effective_from: Moment | None = None
     contract: Dates | None = None
     on_call: bool | None = None
     """Whether a clinician is paged in an emergency; without it a supervisor is and an advisor is not."""

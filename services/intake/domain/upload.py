@@ -11,6 +11,7 @@ from datetime import date
 from services.intake.domain.agency import Agency, language_tag
 from services.intake.domain.contact import BadAddress, looks_like_number, mail_address, phone_number, within
 from services.intake.domain.csvfile import COLUMNS, REQUIRED, Cells
+from services.intake.domain.days import meant
 from services.intake.domain.directory import Person, in_cycles, plain
 from shared.errors import Problem, Refused
 from shared.hours import BadHours, parse_hours
@@ -91,6 +92,12 @@ class Reading:
 def rows_of_cells(filled: Iterable[Cells]) -> list[Row]:
     """The rows of a spreadsheet."""
     return [Row(one.cells, one.row, one.overflow) for one in filled]
+
+
+def refuse_too_many(body: bytes) -> None:
+    """Raise `Refused` 422 for JSON with far more objects and lists than a directory has, before anything is built."""
+    if body.count(b"{") > 2 * MAX_PEOPLE or body.count(b"[") > 4 * MAX_PEOPLE:
+        raise Refused("directory-invalid", 422, (Problem("/people", "too-many"),))
 
 
 def rows_of_json(document: object) -> list[Row]:
@@ -233,9 +240,13 @@ class _Reader:
         match = _ISO.fullmatch(text) or _US.fullmatch(text)
         if match:
             try:
-                return date(int(match["year"]), int(match["month"]), int(match["day"]))
+                day = date(int(match["year"]), int(match["month"]), int(match["day"]))
             except ValueError:
                 match = None
+            else:
+                if not meant(day):
+                    self.wrong(name, "out-of-range")
+                return day
         if text and match is None:
             self.wrong(name, "not-a-date")
         return None

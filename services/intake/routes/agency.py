@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -20,10 +20,11 @@ from services.intake.domain.csvfile import COLUMNS, BadFile, read_csv
 from services.intake.domain.policy import OVERALL, PER_URGENCY, Bound, capabilities_at
 from services.intake.domain.policy import resolve as resolve_policy
 from services.intake.domain.structure import program_at
-from services.intake.domain.upload import Row, rows_of_cells, rows_of_json
+from services.intake.domain.upload import Row, refuse_too_many, rows_of_cells, rows_of_json
 from services.intake.routes.keyed import Allowed, allowed_by, matching, parsed, tag
 from services.intake.routes.listings import add_resources
 from services.intake.routes.structure import add_structure
+from services.intake.routes.turns import Turns
 from shared.db import Database
 from shared.errors import Problem, Refused
 from shared.http.idempotency import key_of
@@ -121,28 +122,33 @@ def _agency_document(agency: Agency, now: datetime) -> dict[str, Any]:
 
 
 def _directory(routes: APIRouter, db: Database, keyring: Keyring, allowed: Allowed) -> None:
-    slow = db.within(UPLOAD_WITHIN_S)
+    slow, turns = db.within(UPLOAD_WITHIN_S), Turns()
 
     @routes.get(DIRECTORY)
     async def read(request: Request) -> JSONResponse:
         """The directory as it was uploaded, and who has verified a contact point."""
         who = await allowed(request, "directory:read")
-        revision, people = await directory.read_directory(
-            slow, keyring, agency_id=who.agency_id, actor=who.credential_id
-        )
+        async with turns.of(who.agency_id), turns.place():
+            revision, people = await directory.read_directory(
+                slow, keyring, agency_id=who.agency_id, actor=who.credential_id
+            )
         return JSONResponse({"people": people}, headers=tag(revision))
 
     @routes.put(DIRECTORY, openapi_extra=_DIRECTORY_BODY)
     async def put(request: Request, *, check: bool = False) -> JSONResponse:
         """Replace the whole directory, as JSON or CSV; `check=true` only says what would happen."""
         who = await allowed(request, "directory:write")
-        rows = await _rows(request)
-        if check:
-            told = await directory.check_directory(slow, keyring, who.agency_id, rows)
-        else:
-            told = await directory.put_directory(
-                slow, keyring, rows, agency_id=who.agency_id, actor=who.credential_id, matches=matching(request)
-            )
+        parse = _parser(request)
+        async with turns.of(who.agency_id):
+            body = await request.body()
+            async with turns.place():
+                rows = await asyncio.to_thread(parse, body)
+                if check:
+                    told = await directory.check_directory(slow, keyring, who.agency_id, rows)
+                else:
+                    told = await directory.put_directory(
+                        slow, keyring, rows, agency_id=who.agency_id, actor=who.credential_id, matches=matching(request)
+                    )
         return JSONResponse({"check": check} | told.document(), headers=tag(told.revision))
 
 
@@ -161,15 +167,13 @@ def _verifications(routes: APIRouter, db: Database, keyring: Keyring, allowed: A
         return JSONResponse(asked.document())
 
 
-async def _rows(request: Request) -> list[Row]:
+def _parser(request: Request) -> Callable[[bytes], list[Row]]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in _CSV_TYPES:
-        parse = _csv_rows
-    elif kind == "application/json":
-        parse = _json_rows
-    else:
-        raise Refused("unsupported-media-type", HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
-    return await asyncio.to_thread(parse, await request.body())
+        return _csv_rows
+    if kind == "application/json":
+        return _json_rows
+    raise Refused("unsupported-media-type", HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
 
 
 def _csv_rows(body: bytes) -> list[Row]:
@@ -181,6 +185,7 @@ def _csv_rows(body: bytes) -> list[Row]:
 
 
 def _json_rows(body: bytes) -> list[Row]:
+    refuse_too_many(body)
     return rows_of_json(parsed(body))
 
 

@@ -171,7 +171,8 @@ async def _after_three(sheets: Sheets, request: Request, slug: str, fields: Fiel
 
 async def _sent(sheets: Sheets, request: Request, slug: str, wanted: Asking, code: str) -> Response:
     receipt = await sheets.taking.take(request, slug, wanted)
-    agency = await sheets.desk.agency(slug)
+    desk = sheets.desk.for_emergency() if wanted.emergency else sheets.desk
+    agency = await desk.agency(slug)
     sheets.speak(request, agency, wished=wanted.language or "")
     other = wanted.about == "someone_else"
     response = sheets.page(

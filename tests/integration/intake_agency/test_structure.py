@@ -74,6 +74,11 @@ async def test_who_has_not_read_what_stands_changes_nothing(office: Office) -> N
         (SUPERVISED | {"effective_from": "2020-01-01T00:00:00Z"}, {("/effective_from", "in-the-past")}),
         (SUPERVISED | {"effective_from": "2040-01-01T00:00:00"}, {("/effective_from", "timezone_aware")}),
         (SUPERVISED | {"contract": {"from": "2020-01-01", "to": "2019-01-01"}}, {("/contract/to", "before-start")}),
+        (SUPERVISED | {"contract": {"from": "0001-01-01", "to": None}}, {("/contract/from", "out_of_range")}),
+        (SUPERVISED | {"contract": {"from": "9999-12-31", "to": None}}, {("/contract/from", "out_of_range")}),
+        (SUPERVISED | {"contract": {"from": "2020-01-01", "to": "9999-12-31"}}, {("/contract/to", "out_of_range")}),
+        (SUPERVISED | {"effective_from": "9999-12-31T23:59:59.999999Z"}, {("/effective_from", "out_of_range")}),
+        (SUPERVISED | {"effective_from": "9999-12-31T23:59:59-12:00"}, {("/effective_from", "out_of_range")}),
     ],
 )
 async def test_what_cannot_be_is_refused_by_pointer(

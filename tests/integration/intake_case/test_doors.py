@@ -1,5 +1,7 @@
 """The doors themselves: problems with resources, limits, foreign and unknown ids, the database gone."""
 
+import asyncio
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -121,3 +123,20 @@ async def test_the_api_describes_itself_without_anybody_elses_help(front: Front)
 async def test_health_is_answered(front: Front) -> None:
     answers: list[Any] = [(await front.json("GET", f"/health/{name}")).status for name in ("live", "ready")]
     assert answers == [200, 200]
+
+
+async def test_an_agencys_uploads_leave_room_for_the_requests_of_others(front: Front) -> None:
+    def people(version: int) -> dict[str, object]:
+        listed = [{"person_ref": f"p{n}", "role": "member", "name": f"N{n} v{version}"} for n in range(2000)]
+        return {"people": listed}
+
+    def upload(version: int, **condition: str) -> Coroutine[Any, Any, Answer]:
+        return front.json("PUT", "/v1/agency/directory", people(version), code=front.key, **condition)
+
+    await upload(0, If_None_Match="*")
+    uploads = [asyncio.create_task(upload(n, If_Match="*")) for n in range(1, 9)]
+    answers = []
+    while not all(one.done() for one in uploads):
+        answers.append((await front.ask(front.code())).status)
+    assert set(answers) == {201}
+    assert {one.result().status for one in uploads} == {200}

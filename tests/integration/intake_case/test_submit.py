@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from services.intake.domain.structure import Wanted
 from shared import vault
 from shared.events.intake import CrisisRaised, RequestSubmitted
 from shared.types import REGION, PersonId
-from tests.integration.intake_case.front import LINE, NOTICE, Front, hash_of, riverton
+from tests.integration.intake_case.front import LINE, NOTICE, Front, hash_of, hidden, riverton
 
 BODY = {"relation": "officer", "urgency": "routine", "notice": NOTICE}
 REACH = {"channel": "call", "address": "(801) 555-0123", "safe_times": "after 18:00", "leave_message": True}
@@ -248,3 +249,22 @@ async def test_twenty_requests_take_as_many_statements_as_one(front: Front) -> N
     # The first time a connection also asks the server about types.
     await statements(1)
     assert await statements(1) == await statements(20) == 5
+
+
+async def test_an_emergency_by_the_page_is_answered_when_ordinary_doors_are_full(front: Front) -> None:
+    shown = await front.page("GET", "/a/riverton")
+    async with AsyncExitStack() as stack:
+        while await _taken(front, stack):
+            pass
+        answer = await front.page("POST", "/a/riverton", hidden(shown, 0))
+    assert (answer.status, len(await front.cases())) == (201, 1)
+
+
+async def _taken(front: Front, stack: AsyncExitStack) -> bool:
+    """Hold one more connection of the ordinary doors, if there is one left."""
+    try:
+        async with asyncio.timeout(0.5):
+            await stack.enter_async_context(front.db.transaction([front.agency.agency_id]))
+    except TimeoutError:
+        return False
+    return True

@@ -51,9 +51,9 @@ class Bus:
         await producer.stop()
 
     @asynccontextmanager
-    async def group(self, probe: Probe) -> AsyncIterator[broker.Group]:
+    async def group(self, probe: Probe, *, replica: str = "0") -> AsyncIterator[broker.Group]:
         """A running consumer group, as a process runs it."""
-        settings = settings_of(self.database, self.topics, SERVICE)
+        settings = settings_of(self.database, self.topics, SERVICE, replica=replica)
         bus = broker.broker(settings)
         delivery = Delivery(self.db, probe.absorb, group=NAME, topics=[INTAKE.name], fingerprint_key=b"k" * 32)
         group = broker.Group(bus, self.db, delivery, settings)
@@ -244,3 +244,30 @@ async def explicit(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str
         for answer in answers
         for _, _, _, name, entries in answer.resources
     }
+
+
+async def test_offsets_are_committed_after_a_partition_went_away_while_its_batch_ran(bus: Bus) -> None:
+    bus.topics.tired = True
+    await bus.publish(range(3))
+    slow, reached, go_on = Probe(), asyncio.Event(), asyncio.Event()
+
+    async def wait(_: Transaction) -> None:
+        reached.set()
+        await go_on.wait()
+
+    slow.before = wait
+    async with bus.group(slow, replica="2") as first:
+        await asyncio.wait_for(reached.wait(), 20)
+        async with bus.group(Probe(), replica="0") as second:
+            await eventually(lambda: len(places(first)) == len(places(second)) == 1, 30)
+            go_on.set()
+            await eventually(lambda: 3 in first._done.values(), 20)  # noqa: SLF001 - what is done is known nowhere else
+            await first.commit()
+            async with bus.outsider() as outsider:
+                committed = [await outsider.committed(place) for place in places(first)]
+            assert None not in committed
+
+
+def places(group: broker.Group) -> set[TopicPartition]:
+    consumer = group.subscriber.consumer if group.subscriber else None
+    return set(consumer.assignment()) if consumer else set()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -383,3 +385,19 @@ async def test_a_parked_record_whose_id_was_seen_with_another_content_is_not_los
         await eventually(lambda: tries(sql, 0, 1))
     assert await parked(sql) == [(0, "waiting", "Forged")]
     assert await effects(sql) == [1]
+
+
+async def test_a_key_that_no_index_can_hold_blocks_no_partition(delivery: Delivery, sender: Sender, sql: Sql) -> None:
+    bad = replace(sender.raw(numbered(1), a_case()), key=secrets.token_bytes(9000))
+    await delivery.take([bad, sender.raw(numbered(2), a_case())])
+    assert await effects(sql) == [2]
+    assert [(state, error) for _, state, error in await parked(sql)] == [("dead", "Unprocessable")]
+
+
+async def test_a_header_that_no_jsonb_can_hold_blocks_no_partition(
+    delivery: Delivery, sender: Sender, sql: Sql
+) -> None:
+    headers = {"ce_type": b"intake.not_yet_known.v9", "x-trace": b"a\0b", "x-\0": b"c"}
+    await delivery.take([sender.raw(numbered(1), a_case(), headers=headers), sender.raw(numbered(2), a_case())])
+    assert await effects(sql) == [2]
+    assert [(state, error) for _, state, error in await parked(sql)] == [("waiting", "UnknownEvent")]

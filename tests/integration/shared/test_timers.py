@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
@@ -222,3 +223,14 @@ async def test_only_off_the_crisis_lane_a_lease_grows(lane: Lane, most: float, d
         await timers.claim(db, lane)
     left = await sql.fetchval("SELECT extract(epoch FROM leased_until - clock_timestamp())::float8 FROM timers")
     assert most - 10 < left <= most
+
+
+async def test_a_round_that_fails_is_followed_by_pauses_that_grow(
+    db: Database, sql: Sql, caplog: pytest.LogCaptureFixture
+) -> None:
+    await sql.execute("REVOKE UPDATE ON timers FROM matching_loop")
+    with caplog.at_level(logging.ERROR, "shared.timers"):
+        async with running(db, Lane.ORDINARY, timers.in_one_transaction(db, note)):
+            await eventually(lambda: len(caplog.records) >= 3)
+    first, second, third = (record.created for record in caplog.records[:3])
+    assert (second - first > 0.4, third - second > 0.9) == (True, True)

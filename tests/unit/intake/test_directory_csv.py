@@ -100,3 +100,23 @@ def test_whatever_a_spreadsheet_holds_comes_back(rows: list[tuple[str, ...]], se
 def test_no_bytes_do_anything_but_parse_or_be_refused(content: bytes) -> None:
     with suppress(BadFile):
         assert all(one.row > 1 for one in read_csv(content))
+
+
+def test_a_file_in_two_encodings_is_refused_and_not_guessed() -> None:
+    with pytest.raises(BadFile) as caught:
+        read_csv("person_ref,role,name\nP1,peer,Peña\n".encode() + "P2,peer,Zoë\n".encode("cp1252"))
+    assert codes(caught.value) == {("", "encoding")}
+
+
+def test_problems_name_the_row_that_the_spreadsheet_shows() -> None:
+    with pytest.raises(BadFile) as quoting:
+        read_csv(b'sep=;\r\nperson_ref;role;name\r\nP1;peer;"Ana\r\n')
+    with pytest.raises(BadFile) as header:
+        read_csv(b"sep=;\r\n;;\r\nperson_ref;home address;role\r\n")
+    assert (quoting.value.row, header.value.row) == (3, 3)
+
+
+def test_nothing_is_read_after_more_rows_than_any_directory_has() -> None:
+    with pytest.raises(BadFile) as caught:
+        read_csv(b"person_ref,role,name\n" + b"a\n" * 400_000 + b'"')
+    assert codes(caught.value) == {("/people", "too-many")}

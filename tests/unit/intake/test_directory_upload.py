@@ -1,5 +1,6 @@
 """From rows to people: every problem by row and field, and what an upload changes."""
 
+import tracemalloc
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -20,7 +21,15 @@ from services.intake.domain.directory import (
     index_of,
     normalised,
 )
-from services.intake.domain.upload import MAX_NAMED, Reading, Row, read_people, rows_of_cells, rows_of_json
+from services.intake.domain.upload import (
+    MAX_NAMED,
+    Reading,
+    Row,
+    read_people,
+    refuse_too_many,
+    rows_of_cells,
+    rows_of_json,
+)
 from shared.errors import Refused
 from shared.types import AgencyId, Help, PersonId, Role
 from tests.unit.intake.test_agency_rules import RIVERTON
@@ -87,6 +96,8 @@ def test_csv_and_json_make_the_same_person() -> None:
         ("designated_from", "14/3/2026", "not-a-date"),
         ("designated_from", "2026-02-30", "not-a-date"),
         ("trained_until", "3/14/26", "not-a-date"),
+        ("trained_until", "9999-12-31", "out-of-range"),
+        ("designated_from", "0001-01-01", "out-of-range"),
         ("hours", "mornings", "not-hours"),
         ("shows", "555-0101", "not-a-number"),
         ("supervisor_ref", "P9", "unknown-person"),
@@ -250,3 +261,15 @@ def test_exactly_those_who_come_back_to_themselves_are_in_a_cycle(above: dict[st
 def test_another_name_is_another_row(name: str) -> None:
     (person,) = read(PEER).required()
     assert (canonical(person) == canonical(replace(person, name=name))) == (name == person.name)
+
+
+@pytest.mark.parametrize("filling", [b"{},", b"[],", b"[[]],"])
+def test_json_with_more_objects_than_any_directory_has_is_refused_before_it_is_built(filling: bytes) -> None:
+    body = b'{"people":[' + filling * 100_000 + b"{}]}"
+    tracemalloc.start()
+    with pytest.raises(Refused) as caught:
+        refuse_too_many(body)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [(one.pointer, one.code) for one in caught.value.problems] == [("/people", "too-many")]
+    assert peak < len(body)

@@ -51,6 +51,7 @@ def test_a_resource_is_kept_in_one_form() -> None:
         ({"url": "https://user:secret@river.test/"}, ("/resources/1/url", "not_a_url")),
         ({"kind": "crisis", "phone": "", "url": "https://river.test/"}, ("/resources/1/phone", "missing")),
         ({"verified_on": "2026-11-24"}, ("/resources/1/verified_on", "in-the-future")),
+        ({"verified_on": "0001-01-01"}, ("/resources/1/verified_on", "out_of_range")),
         ({"verified_on": None}, ("/resources/1/verified_on", "date_type")),
         ({"eligibility": ["canary"]}, ("/resources/1/eligibility/0", "enum")),
         ({"languages": ["english"]}, ("/resources/1/languages/0", "not_a_language")),

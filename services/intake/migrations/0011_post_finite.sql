@@ -1,0 +1,2 @@
+ALTER TABLE structures VALIDATE CONSTRAINT structures_finite;
+ALTER TABLE resources VALIDATE CONSTRAINT resources_finite;
