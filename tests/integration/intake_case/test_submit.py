@@ -281,3 +281,24 @@ async def test_an_emergency_that_cannot_be_read_whole_is_taken_whatever_it_says_
     ordinary = broken.replace(b"emergency", b"urgent")
     refused = await call(front.app, "POST", "/v1/agencies/riverton/requests", headers=headers, body=ordinary)
     assert (refused.status in {400, 422}, bool(refused.json["resources"])) == (True, True)
+
+
+async def test_a_request_that_comes_again_after_its_withdrawal_begins_nothing_unless_in_danger(front: Front) -> None:
+    code = front.code()
+    assert (await front.ask(code)).status == 201
+    assert (await front.json("DELETE", "/v1/case", code=code)).status == 200
+    again = await front.ask(code)
+    assert (again.status, again.json["type"].rpartition("/")[2]) == (409, "case-over")
+    assert again.json["resources"]
+    assert await front.sql.fetchval("SELECT count(*) FROM requests") == 0
+    assert (await front.json("GET", "/v1/case", code=code)).status == 404
+    assert (await front.ask(code, urgency="emergency")).status == 201
+
+
+async def test_a_day_later_nothing_is_left_of_a_spent_code(front: Front) -> None:
+    codes = front.code(), front.code()
+    for code in codes:
+        await front.ask(code)
+        await front.json("DELETE", "/v1/case", code=code)
+        await front.sql.execute("UPDATE region.clock SET shift = shift + interval '25 hours'")
+    assert await front.sql.fetchval("SELECT count(*) FROM doors WHERE kind = 'spent'") == 1
