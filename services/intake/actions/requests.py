@@ -69,16 +69,20 @@ async def submit(
 ) -> list[Receipt]:
     """Take requests, or answer again what was answered before. The region has to be in view (`region_too`).
 
-    Raises `Refused`: 409 `notice-changed`, `no-clinician-in-program`, 422 `code-reused`, `invalid`.
+    Raises `Refused`: 409 `notice-changed`, `no-clinician-in-program`, `case-over`, 422 `code-reused`, `invalid`.
     """
     pepper = keyring.derived("doors")
     hashes = [store.code_hash(pepper, one.request.code_hash) for one in submissions]
     ids = [CaseId(clock.random_id()) for _ in submissions]
     wanted = [(code, one.agency.agency_id, case) for code, one, case in zip(hashes, submissions, ids, strict=True)]
+    in_danger = [code for code, one in zip(hashes, submissions, strict=True) if one.request.emergency]
+    await store.unspend(tx, in_danger)
     taken, now = await store.reserve(tx, wanted)
     receipts = {}
     if taken != set(ids):
         before = await store.answered(tx, hashes)
+        if await store.spent(tx, set(hashes) - set(before)):
+            raise Refused("case-over", 409)
         receipts = {
             code: _again(one, before.get(code), notices)
             for code, one, case in zip(hashes, submissions, ids, strict=True)

@@ -7,9 +7,11 @@ smallest part: one name that cannot be read must not take away the bars of the o
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs
 
 from pydantic_core import ErrorDetails
 
@@ -20,6 +22,17 @@ NEEDED = frozenset({"code_hash"})
 """Without it nobody could ever ask how it stands."""
 DEFAULTS: Mapping[str, str] = {"relation": Relation.OFFICER}
 """What stands for a part that a request has to have, as on the emergency page."""
+
+
+FORM = ("urgency", "code_hash", "relation", "language")
+"""What is taken of a form."""
+MOST_FIELDS = 100
+_SCANNED = {
+    "urgency": re.compile(r'"urgency"\s*:\s*"(\s*emergency\s*)"', re.IGNORECASE),
+    "code_hash": re.compile(r'"code_hash"\s*:\s*"([A-Za-z0-9_-]{43})"'),
+}
+"""What is found in JSON that cannot be read whole: that it is an emergency, and how it can be asked about."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -48,15 +61,42 @@ class _Cuts:
 
 
 def emergency_in(raw: object) -> dict[str, Any] | None:
-    """The body of an emergency, even when it came without the header that says it is JSON; None for anything else."""
+    """The body of an emergency; None for anything else.
+
+    It is one in whatever form it came: as JSON without the header that says so, in the code page of Western Windows,
+    as a form, or as JSON that nothing can read whole.
+    """
     if isinstance(raw, bytes):
-        try:
-            raw = json.loads(raw)
-        except (ValueError, RecursionError):
-            return None
+        raw = _read(raw)
     if not isinstance(raw, dict) or not isinstance(urgency := raw.get("urgency"), str):
         return None
-    return {**raw, "urgency": Urgency.EMERGENCY.value} if urgency.strip().lower() == Urgency.EMERGENCY else None
+    if urgency.strip().lower() != Urgency.EMERGENCY:
+        return None
+    # A name that is no text has no place that an error could tell.
+    return {name: one for name, one in raw.items() if _is_text(name)} | {"urgency": Urgency.EMERGENCY.value}
+
+
+def _is_text(name: object) -> bool:
+    return isinstance(name, str) and not _SURROGATE.search(name)
+
+
+def _read(body: bytes) -> object:
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        text = body.decode("cp1252", errors="replace")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return _of_form(text) or {name: found[1] for name, one in _SCANNED.items() if (found := one.search(text))}
+
+
+def _of_form(text: str) -> dict[str, str]:
+    try:
+        fields = parse_qs(text, max_num_fields=MOST_FIELDS)
+    except ValueError:
+        return {}
+    return {name: fields[name][-1] for name in FORM if name in fields}
 
 
 def without(raw: Mapping[str, Any], errors: Sequence[ErrorDetails]) -> tuple[dict[str, Any], list[LeftOut]] | None:

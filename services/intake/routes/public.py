@@ -2,25 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from fastapi.routing import APIRoute
 from starlette.requests import Request as HttpRequest
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from services.intake.actions.requests import Receipt
 from services.intake.domain.agency import Agency
 from services.intake.domain.request import Request
+from services.intake.domain.salvage import emergency_in
 from services.intake.routes.desk import Desk
 from services.intake.routes.taking import Taking
 from shared.http.problems import pointer_to
 from shared.types import Help, Relation, Urgency
 
 
+class _Readable(HttpRequest):
+    """A request whose emergency is read even from JSON that nothing can read whole."""
+
+    async def json(self) -> object:
+        """The body; ValueError when it is no JSON, and no emergency either."""
+        try:
+            return await super().json()
+        except (ValueError, RecursionError):
+            found = emergency_in(await self.body())
+            if found is None:
+                raise
+            return found
+
+
+class _ReadAsFarAsItGoes(APIRoute):
+    """A route that reads its requests so."""
+
+    def get_route_handler(self) -> Callable[[HttpRequest], Coroutine[Any, Any, Response]]:
+        """As FastAPI's, with a request of ours."""
+        handle = super().get_route_handler()
+
+        async def read(request: HttpRequest) -> Response:
+            return await handle(_Readable(request.scope, request.receive))
+
+        return read
+
+
 def router(desk: Desk, taking: Taking) -> APIRouter:
     """The doors under `/v1/agencies/{slug}`."""
-    routes = APIRouter(prefix="/v1/agencies/{slug}", tags=["public"])
+    routes = APIRouter(prefix="/v1/agencies/{slug}", tags=["public"], route_class=_ReadAsFarAsItGoes)
 
     @routes.get("")
     async def about(slug: str) -> JSONResponse:

@@ -189,9 +189,37 @@ async def save(tx: Transaction, cases: Mapping[CaseId, Case]) -> None:
         )
 
 
+_SPEND = """
+WITH old AS (DELETE FROM doors WHERE key = ANY ($2::uuid[]) AND kind = 'spent' AND expires_at <= region.now())
+INSERT INTO doors(hash, agency_id, kind, subject, key, expires_at)
+SELECT h, a, 'spent', a, a, region.now() + interval '1 day' FROM unnest($1::bytea[], $2::uuid[]) t(h, a)
+"""
+
+
+async def spent(tx: Transaction, codes: Collection[bytes]) -> set[bytes]:
+    """Which of these codes were those of cases that are over, of the agencies in view."""
+    rows = await tx.connection.fetch(
+        "SELECT hash FROM doors WHERE hash = ANY ($1::bytea[]) AND kind = 'spent'", list(codes)
+    )
+    return {row["hash"] for row in rows}
+
+
+async def unspend(tx: Transaction, codes: Collection[bytes]) -> None:
+    """These codes may begin a case again: danger does not wait for a new one."""
+    if codes:
+        await tx.connection.execute("DELETE FROM doors WHERE hash = ANY ($1::bytea[]) AND kind = 'spent'", list(codes))
+
+
 async def purge(tx: Transaction, cases: Collection[CaseId]) -> None:
-    """Remove everything that is known of these cases here; anchors, doors and timers are removed by their own rooms."""
+    """Remove everything that is known of these cases here; anchors, doors and timers are removed by their own rooms.
+
+    For a day the keyed hash of each code stays and leads nowhere: a request that comes again is not begun again.
+    """
     ids = list(cases)
+    spent = await tx.connection.fetch(
+        "DELETE FROM doors WHERE key = ANY ($1::uuid[]) AND kind = 'code' RETURNING hash, agency_id", ids
+    )
+    await tx.connection.execute(_SPEND, [row["hash"] for row in spent], [row["agency_id"] for row in spent])
     await tx.connection.execute("DELETE FROM idempotency WHERE case_id = ANY ($1::uuid[])", ids)
     await tx.connection.execute("DELETE FROM requests WHERE case_id = ANY ($1::uuid[])", ids)
 

@@ -17,6 +17,7 @@ from shared import vault
 from shared.events.intake import CrisisRaised, RequestSubmitted
 from shared.types import REGION, PersonId
 from tests.integration.intake_case.front import LINE, NOTICE, Front, hash_of, hidden, riverton
+from tests.unit.shared.asgi import call
 
 BODY = {"relation": "officer", "urgency": "routine", "notice": NOTICE}
 REACH = {"channel": "call", "address": "(801) 555-0123", "safe_times": "after 18:00", "leave_message": True}
@@ -268,3 +269,36 @@ async def _taken(front: Front, stack: AsyncExitStack) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded", "text/plain"])
+async def test_an_emergency_that_cannot_be_read_whole_is_taken_whatever_it_says_it_is(kind: str, front: Front) -> None:
+    whole = json.dumps({"urgency": "emergency", "code_hash": hash_of(front.code()), "avoid_people": ["Peña"]})
+    broken = whole.encode("latin-1").replace(b"]}", b"]")
+    headers = {"Content-Type": kind}
+    answer = await call(front.app, "POST", "/v1/agencies/riverton/requests", headers=headers, body=broken)
+    assert (answer.status, len(await front.cases())) == (201, 1)
+    ordinary = broken.replace(b"emergency", b"urgent")
+    refused = await call(front.app, "POST", "/v1/agencies/riverton/requests", headers=headers, body=ordinary)
+    assert (refused.status in {400, 422}, bool(refused.json["resources"])) == (True, True)
+
+
+async def test_a_request_that_comes_again_after_its_withdrawal_begins_nothing_unless_in_danger(front: Front) -> None:
+    code = front.code()
+    assert (await front.ask(code)).status == 201
+    assert (await front.json("DELETE", "/v1/case", code=code)).status == 200
+    again = await front.ask(code)
+    assert (again.status, again.json["type"].rpartition("/")[2]) == (409, "case-over")
+    assert again.json["resources"]
+    assert await front.sql.fetchval("SELECT count(*) FROM requests") == 0
+    assert (await front.json("GET", "/v1/case", code=code)).status == 404
+    assert (await front.ask(code, urgency="emergency")).status == 201
+
+
+async def test_a_day_later_nothing_is_left_of_a_spent_code(front: Front) -> None:
+    codes = front.code(), front.code()
+    for code in codes:
+        await front.ask(code)
+        await front.json("DELETE", "/v1/case", code=code)
+        await front.sql.execute("UPDATE region.clock SET shift = shift + interval '25 hours'")
+    assert await front.sql.fetchval("SELECT count(*) FROM doors WHERE kind = 'spent'") == 1

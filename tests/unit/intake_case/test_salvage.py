@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from services.intake.domain import codes
 from services.intake.domain.request import Request
+from services.intake.domain.salvage import emergency_in
 from shared.types import Relation, Urgency
 
 HASH = codes.hash_of(codes.code_from(bytes(16)))
@@ -92,3 +93,39 @@ NAMES = st.sampled_from([name for name in Request.model_fields if name not in BA
 @given(st.dictionaries(NAMES, ANY, max_size=8))
 def test_whatever_else_stands_in_it_an_emergency_is_taken(parts: dict[str, Any]) -> None:
     assert Request.model_validate(parts | BARE).emergency
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps(BARE | {"avoid_people": ["Peña"]}, ensure_ascii=False).encode("cp1252"),
+        json.dumps(BARE | {"\ud800": 1}).encode(),
+        f"urgency=emergency&code_hash={HASH}".encode(),
+        f"urgency=Emergency&code_hash={HASH}&relation=family&x=%ff".encode(),
+        json.dumps(BARE).encode()[:-1],
+        json.dumps(BARE).encode()[:-1] + b', "x": ' + b"9" * 5000 + b"}",
+        json.dumps(BARE).encode()[:-1] + b', "x": ' + b"[" * 5000 + b"]" * 5000 + b"}",
+    ],
+)
+def test_an_emergency_is_taken_in_whatever_form_it_can_be_recognised(body: bytes) -> None:
+    request = Request.model_validate(body)
+    assert (request.emergency, request.code_hash) == (True, HASH)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"urgency=urgent&code_hash={HASH}".encode(),
+        json.dumps(BARE | {"urgency": "urgent"}).encode()[:-1],
+        json.dumps({"topics": ['"urgency": "emergency"']}).encode(),
+        b"",
+        b"\xff\x00",
+    ],
+)
+def test_nothing_else_is_read_so(body: bytes) -> None:
+    assert emergency_in(body) is None
+
+
+def test_a_name_in_windows_letters_still_bars() -> None:
+    body = json.dumps(BARE | {"avoid_people": ["Peña"]}, ensure_ascii=False).encode("cp1252")
+    assert Request.model_validate(body).avoid_people == ("Peña",)
