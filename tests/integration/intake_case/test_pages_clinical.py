@@ -119,7 +119,7 @@ async def test_worried_about_somebody_else_is_coached_and_may_send_one_message(f
     (case,) = await front.cases()
     assert [type(one) for one in await front.facts(case)] == [RequestSubmitted, OutreachAsked]
     bad = await through(front, worried, [("outreach", "canary")])
-    assert (bad.status, "Check the mail address for the one message" in text(bad)) == (422, True)
+    assert (bad.status, "Check the email address for the one message" in text(bad)) == (422, True)
 
 
 async def test_the_emergency_form_can_be_about_somebody_else(front: Front) -> None:
