@@ -115,6 +115,8 @@ PAGES: Mapping[str, str] = {
     "contacted": "We have spoken",
     "step_back": "I cannot go on with this",
     "close": "This is finished",
+    "step_back_sure": "Hand this on? Somebody else will be looked for. You will not see how to reach them any more.",
+    "yes_step_back": "Yes, hand it on",
     "close_sure": "Close this for good? It cannot be opened again.",
     "yes_close": "Yes, close it",
     "back": "Back",

@@ -120,6 +120,8 @@ PAGES: Mapping[str, str] = {
     "contacted": "Hemos hablado",
     "step_back": "No puedo seguir con esto",
     "close": "Esto ha terminado",
+    "step_back_sure": "¿Pasarlo a otra persona? Se buscará a alguien más. Usted ya no verá cómo ponerse en contacto.",
+    "yes_step_back": "Sí, pasarlo",
     "close_sure": "¿Cerrarlo del todo? No se puede volver a abrir.",
     "yes_close": "Sí, cerrarlo",
     "back": "Volver",
