@@ -80,6 +80,8 @@ def view(matter: Matter | None, replies: Iterable[Reply], now: datetime, around:
         return View("ended")
     if matter.kind == "referral" and matter.state == "accepted":
         return View(_accepted(matter, around), left)
+    if matter.kind == "referral" and given and given[-1].verb in {"hold", "resume"} and given[-1].outcome == "noted":
+        return View("referral_held" if "resume" in left else _untouched(matter, now), left)
     if given:
         return View(_came_of(matter, given[-1], around), left)
     return View(_untouched(matter, now), left)

@@ -230,6 +230,13 @@ def test_the_buttons_of_a_clinician_follow_the_referral() -> None:
     assert story.state.matters[SEAT].sealed is None
 
 
+def test_a_clinician_who_takes_time_reads_so_and_is_asked_again_afterwards() -> None:
+    story = settle(Story().then(requested()).answers("hold", subject=SEAT, person=CARA))
+    assert shown(story.then(ReferralOnHold(referral=REFERRAL, clinician=CARA, until=DUE)), SEAT).told == "referral_held"
+    settle(story.answers("resume", subject=SEAT, person=CARA))
+    assert shown(story.then(requested()), SEAT) == View("ask", ("accept", "reject", "hold"))
+
+
 def test_one_who_was_silent_may_accept_but_not_hold_what_is_asked_of_the_next() -> None:
     story = Story().then(requested(), requested(DAN))
     assert shown(story, SEAT).verbs == ("accept", "reject")

@@ -165,7 +165,7 @@ PAGES: Mapping[str, str] = {
     "referral_accept": "Yes, I take them on",
     "reject": "No, I cannot take them on",
     "hold": "Put on hold",
-    "resume": "Go on",
+    "resume": "Take it off hold",
     "complete": "This is finished",
     "cannot_go_on": "I cannot go on with this",
     "complete_sure": "Finish this? You will not see how to reach them any more.",

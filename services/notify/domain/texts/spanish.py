@@ -174,7 +174,7 @@ PAGES: Mapping[str, str] = {
     "referral_accept": "Sí, le atiendo",
     "reject": "No, no puedo atenderle",
     "hold": "Dejar en pausa",
-    "resume": "Seguir",
+    "resume": "Quitar la pausa",
     "complete": "Esto ha terminado",
     "cannot_go_on": "No puedo seguir con esto",
     "complete_sure": "¿Terminar? Ya no verá cómo ponerse en contacto.",
