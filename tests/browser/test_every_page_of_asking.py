@@ -13,7 +13,7 @@ from tests.browser.tour import Tour
 from tests.browser.visitor import Visitor
 
 pytestmark = [pytest.mark.engines, pytest.mark.asyncio(loop_scope="module")]
-TOO_MANY = 429
+TOO_MANY, NOT_NOW = 429, 503
 FRIEND = "friend@home.test"
 
 
@@ -202,7 +202,7 @@ async def test_the_database_is_gone(tour: Tour) -> None:
     await visitor.open(tour.home)
     await peer.open(f"{tour.stage.mailbox.links_to}/m/{'y' * 43}")
     name = tour.region.database.name
-    await sql.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+    await sql.execute(f'ALTER DATABASE "{name}" CONNECTION LIMIT 0')
     try:
         await sql.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1",
@@ -210,10 +210,13 @@ async def test_the_database_is_gone(tour: Tour) -> None:
         )
         await visitor.open(f"{tour.home}/case")
         await visitor.sound("problem-503")
+        assert tour.words["problems"]["unavailable"] in await visitor.page.inner_text("main")
         assert await visitor.page.get_by_role("link", name=re.compile("988")).count() == 2
         await peer.type(texts.page(tour.language)["pin"], "271828")
         await peer.enter(texts.page(tour.language)["open"])
         await peer.sound("not-now")
+        assert peer.answered is not None
+        assert peer.answered.status == NOT_NOW
     finally:
-        await sql.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+        await sql.execute(f'ALTER DATABASE "{name}" CONNECTION LIMIT -1')
         await sql.close()
