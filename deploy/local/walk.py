@@ -82,7 +82,8 @@ async def sent(intake: str, slug: str = SLUG, **changes: object) -> tuple[Answer
     browser = Browser()
     body = {**REQUEST, **changes}
     if "notice" not in changes:
-        shown = await browser.api("GET", f"{intake}/v1/agencies/{slug}/notice?relation={body['relation']}&language=en")
+        asked = f"relation={body['relation']}&language={body.get('language', 'en')}"
+        shown = await browser.api("GET", f"{intake}/v1/agencies/{slug}/notice?{asked}")
         if shown.status != OK:
             raise DemoError.of("GET notice", shown)
         body["notice"] = {"version": shown.json()["version"]}

@@ -19,12 +19,15 @@ class IntakeSettings(Settings):
     """The key-encryption keys and the root of keyed hashes; readable by its owner alone."""
     public_url: str = "http://127.0.0.1:18080"
     """Where requesters find the pages; https puts the cookie under its host and adds HSTS."""
-    product_title: str = "Messages"
-    """The title of every page: it stands in histories and on lock screens, so it says nothing."""
+    product_title: str = ""
+    """The title of every page: it stands in histories and on lock screens, so it says nothing.
+
+    "" is "Messages", in the language of the page.
+    """
     exit_url: str = "https://www.weather.gov/"
     """Where the quick exit leads."""
-    contact_line: str = "If something here does not work, call one of the lines above."
-    """Said on error pages."""
+    contact_line: str = ""
+    """Said on error pages, as it stands; "" is a sentence in the language of the page."""
     requests_per_source: int = Field(default=10, ge=1)
     """Per minute, from one address."""
     requests_per_agency: int = Field(default=60, ge=1)

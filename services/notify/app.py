@@ -48,7 +48,7 @@ def sender_of(db: Database, office: Office, settings: NotifySettings) -> Sender:
 
 def notify_app(db: Database, office: Office, settings: NotifySettings, ready: Readiness) -> FastAPI:
     """Every page of notify."""
-    app = FastAPI(title=settings.page_title, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="Pages", docs_url=None, redoc_url=None, openapi_url=None)
     look = Look(
         Desk(db, office),
         Dress(settings.page_title, urlsplit(settings.public_url).path, settings.intake_url),

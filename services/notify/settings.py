@@ -29,7 +29,8 @@ class NotifySettings(Settings):
     """What links in mails begin with, as seen from a phone."""
     intake_url: str = Field(default="http://127.0.0.1:18080", pattern=r"^https?://[^\s/]+(/[^\s]*)?[^/\s]$")
     """Where the agencies' public pages are, as seen from a phone."""
-    page_title: str = "Message"
+    page_title: str = ""
+    """The title of every page; "" is "Message", in the language of the page."""
 
     @property
     def https(self) -> bool:

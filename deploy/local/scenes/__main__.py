@@ -13,7 +13,7 @@ from rich.console import Console
 
 from deploy.local import demo, regional_clock, timeline
 from deploy.local.browser import NoForm
-from deploy.local.cast import LAKESIDE, RIVERTON, SUMMIT, TOWNS
+from deploy.local.cast import LAKESIDE, RIVERTON, SUMMIT, TOWNS, Town
 from deploy.local.engines import Endpoints
 from deploy.local.errors import LocalError
 from deploy.local.ports import LOOPBACK, ports_from_environment
@@ -90,9 +90,11 @@ def running(settings: LocalSettings) -> LocalRegion:
 
 
 @asynccontextmanager
-async def staged(region: LocalRegion, say: Callable[[str], None]) -> AsyncIterator[Stage]:
-    """A stage on a region that serves."""
-    people = await demo.seeded(region, say, NEEDED)
+async def staged(
+    region: LocalRegion, say: Callable[[str], None], towns: Sequence[Town] = NEEDED
+) -> AsyncIterator[Stage]:
+    """A stage on a region that serves, with these agencies."""
+    people = await demo.seeded(region, say, towns)
     mailbox = demo.mailbox_of(region)
     await mailbox.forget_present()
 

@@ -8,20 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from services.intake.domain.agency import Line
 from services.intake.domain.listing import Listing
 
 
 class Resource(TypedDict):
-    """One line to call. `call` and `text` are as dialled, "" where there is none; `when` is as people read it."""
+    """One line to call. `call` and `text` are as dialled, "" where there is none; `when` is as people read it.
+
+    Of a line from a directory also what `what` sums up: its area, for whom it is, and since when nobody has checked it.
+    """
 
     name: str
     what: str
     call: str
     text: str
     when: str
+    area: NotRequired[str]
+    whom: NotRequired[list[str]]
+    not_checked_since: NotRequired[str]
 
 
 ALWAYS = "24 hours, every day"
@@ -62,10 +68,21 @@ def resources_with(lines: Sequence[Line], crisis: Sequence[Listing] = (), *, tod
 
 
 def _resource(one: Listing, today: date) -> Resource:
+    since = str(one.verified_on) if one.stale(today) else ""
     whom = f"for {', '.join(one.relations)}" if one.relations else ""
-    stale = f"not checked since {one.verified_on}" if one.stale(today) else ""
-    what = "; ".join(part for part in (one.area, whom, one.hours, stale) if part)
-    return Resource(name=one.name, what=what, call=one.phone, text="", when=one.hours)
+    what = "; ".join(
+        part for part in (one.area, whom, one.hours, f"not checked since {since}" if since else "") if part
+    )
+    return Resource(
+        name=one.name,
+        what=what,
+        call=one.phone,
+        text="",
+        when=one.hours,
+        area=one.area,
+        whom=[str(relation) for relation in one.relations],
+        not_checked_since=since,
+    )
 
 
 def _digits(number: str) -> str:

@@ -86,8 +86,8 @@ def router(sheets: Sheets) -> APIRouter:
     async def page(slug: str, request: Request) -> HTMLResponse:
         found = await _found(desk, slug, (), None)
         today = clock.now().date()
-        request.state.language = "es" if _spanish(request) else "en"
-        spoken = words[request.state.language]
+        sheets.speak(request, await desk.agency(slug))
+        spoken = words[sheets.language(request)]
         return sheets.page(
             request,
             "resources.html",
@@ -117,9 +117,3 @@ def _groups(shown: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     for one in shown:
         groups.setdefault(one["kind"], []).append(one)
     return groups
-
-
-def _spanish(request: Request) -> bool:
-    """Whether the page is read in Spanish: it was asked for, or the browser puts it first."""
-    wanted = request.query_params.get("lang") or request.headers.get("accept-language", "")
-    return wanted.lower().startswith("es")

@@ -23,6 +23,8 @@ from services.intake.routes.taking import Taking
 from shared import clock
 from shared.errors import Refused
 from shared.http.forms import check_nonce, nonce
+from shared.http.languages import accepted
+from shared.http.numbers import readable
 from shared.http.sessions import SessionCookie
 
 
@@ -40,7 +42,7 @@ class Sheets:
         language = self.language(request)
         other = self.desk.speech.other(language)
         shared: dict[str, Any] = {
-            "title": self.desk.manners.title,
+            "title": self.desk.manners.title or self.words(request)["page"]["title"],
             "words": self.words(request),
             "language": language,
             "other_language": other,
@@ -54,15 +56,18 @@ class Sheets:
         return HTMLResponse(self.templates.get_template(template).render(shared | values), status_code=status)
 
     def speak(self, request: Request, agency: Agency, fields: Fields | None = None, *, wished: str = "") -> None:
-        """Settle the language of what is answered: asked for, chosen on the form, `wished`, or the agency's first."""
+        """Settle the language of what is answered.
+
+        Asked for in the address, chosen on the form, `wished`, what the browser asks for, or the agency's first.
+        """
         chosen = one(fields, "lang") if fields is not None else ""
         asked = request.query_params.get("lang", "")
-        request.state.language = self.desk.speech.tongue(asked, chosen, wished, *agency.languages)
+        request.state.language = self.desk.speech.tongue(asked, chosen, wished, *accepted(request), *agency.languages)
 
     def language(self, request: Request) -> str:
-        """The language that was settled, or asked for where nothing was yet."""
+        """The language that was settled, or asked for by address or browser where nothing was yet."""
         settled = getattr(request.state, "language", None)
-        return settled or self.desk.speech.tongue(request.query_params.get("lang", ""))
+        return settled or self.desk.speech.tongue(request.query_params.get("lang", ""), *accepted(request))
 
     def words(self, request: Request) -> Words:
         """The words of this answer."""
@@ -100,6 +105,7 @@ def sheets_of(desk: Desk, taking: Taking) -> Sheets:
     templates = Environment(
         loader=FileSystemLoader(PAGES / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
+    templates.filters["readable"] = readable
     return Sheets(desk, taking, templates, SessionCookie(https=desk.manners.https))
 
 
@@ -113,5 +119,6 @@ def problem_page(sheets: Sheets, request: Request, document: Mapping[str, object
         "problem.html",
         status=int(str(document["status"])),
         says=sheets.words_for(request, slug),
-        contact_line=sheets.desk.manners.contact_line,
+        nowhere=slug == "not-found",
+        contact_line=sheets.desk.manners.contact_line or sheets.words(request)["page"]["contact_line"],
     )

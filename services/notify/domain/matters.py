@@ -48,10 +48,10 @@ VERBS: Mapping[Kind, tuple[Word, ...]] = {
 """What can be answered to each, in the order of the buttons."""
 
 CONFIRMED_FIRST: Mapping[Kind, frozenset[Word]] = {
-    "assignment": frozenset({"close"}),
+    "assignment": frozenset({"step_back", "close"}),
     "referral": frozenset({"complete", "cannot_go_on"}),
 }
-"""Answers that end something for good: the page asks once more."""
+"""Answers that end something for good, at least for this person: the page asks once more."""
 
 FORWARD: frozenset[Word] = frozenset(
     {"accept", "contacted", "acknowledge", "contact_confirmed", "handoff", "answer", "resume"}

@@ -80,8 +80,10 @@ def view(matter: Matter | None, replies: Iterable[Reply], now: datetime, around:
         return View("ended")
     if matter.kind == "referral" and matter.state == "accepted":
         return View(_accepted(matter, around), left)
+    if matter.kind == "referral" and given and given[-1].verb in {"hold", "resume"} and given[-1].outcome == "noted":
+        return View("referral_held" if "resume" in left else _untouched(matter, now), left)
     if given:
-        return View(_came_of(matter, given[-1]), left)
+        return View(_came_of(matter, given[-1], around), left)
     return View(_untouched(matter, now), left)
 
 
@@ -94,8 +96,11 @@ def _given(matter: Matter, replies: Iterable[Reply]) -> list[Reply]:
     return sorted((one for one in replies if one.subject == matter.matter_id), key=lambda one: one.received_at)
 
 
-def _came_of(matter: Matter, last: Reply) -> Told:
+def _came_of(matter: Matter, last: Reply, around: Around) -> Told:
     told = _OUTCOMES.get(last.outcome or "", "noted")
+    if told == "consent_asked" and around.for_peer and around.for_peer[-1].state != "consent_asked":
+        # They have answered since: what came of it stands among the news.
+        return "ask"
     if matter.kind == "assignment" and told in {"too_late", "ended"} and settler(matter.kind, last.verb) == "referral":
         # What was asked came too late; the peer's own part goes on.
         return "handled"

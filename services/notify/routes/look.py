@@ -16,7 +16,9 @@ from services.notify.actions.desk import Desk
 from services.notify.domain import texts
 from shared import clock
 from shared.http import forms
+from shared.http.languages import accepted
 from shared.http.limits import Throttle
+from shared.http.numbers import readable
 from shared.http.sessions import SessionCookie
 
 PAGES = Path(__file__).resolve().parent.parent / "pages"
@@ -27,6 +29,7 @@ CSS_KEPT_S = 3600
 class Dress:
     """How pages are dressed: a neutral title, and the part of the public address that stands before every path.
 
+    A title of "" is the neutral one of the page's language.
     `intake_url` is where the agencies' public pages are.
     """
 
@@ -55,6 +58,7 @@ class Look:
         self._templates = Environment(
             loader=FileSystemLoader(PAGES / "templates"), autoescape=True, undefined=StrictUndefined
         )
+        self._templates.filters["readable"] = readable
         self._style = (PAGES / "style.css").read_text()
 
     def page(
@@ -69,7 +73,7 @@ class Look:
         content = self._templates.get_template(f"{template}.html").render(
             t=texts.page(language),
             language=texts.shown_in(language),
-            title=self._dress.title,
+            title=self._dress.title or texts.page(language)["title"],
             base=self._dress.base,
             told=values.pop("told", None),
             also=values.pop("also", None),
@@ -119,9 +123,8 @@ class Look:
 
 
 def wanted_language(request: Request) -> str:
-    """The first language that the browser asks for: all that is known before a PIN."""
-    first = request.headers.get("accept-language", "").partition(",")[0].partition(";")[0].strip()
-    return first if first.isascii() and first.replace("-", "").isalnum() else texts.FALLBACK
+    """The first language that the browser asks for and that is spoken here: all that is known before a PIN."""
+    return next((tag for tag in accepted(request) if texts.spoken(tag)), texts.FALLBACK)
 
 
 def one(fields: Mapping[str, list[str]], name: str) -> str:

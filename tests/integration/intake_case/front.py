@@ -106,8 +106,8 @@ class Front:
     async def post(self, code: str, name: str, *, key: str = "key-0001") -> Answer:
         return await self.json("POST", f"/v1/case/{name}", code=code, Idempotency_Key=key)
 
-    async def page(self, method: str, path: str, fields: Any = (), *, cookie: str = "") -> Answer:
-        headers = dict(FORM) | ({"Cookie": cookie} if cookie else {})
+    async def page(self, method: str, path: str, fields: Any = (), *, cookie: str = "", asks: str = "") -> Answer:
+        headers = dict(FORM) | ({"Cookie": cookie} if cookie else {}) | ({"Accept-Language": asks} if asks else {})
         return await call(self.app, method, path, headers=headers, body=urlencode(fields).encode())
 
     # --- the directory

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from services.intake.actions.agencies import add_agency
 from tests.integration.intake_case.front import LINE, Front, form_to, hidden, riverton
 from tests.unit.shared.asgi import Answer
@@ -51,6 +53,34 @@ async def test_the_lines_stand_above_everything(front: Front) -> None:
         assert page.index("tel:988") < page.index("<main>")
         assert page.count("<h1>") == 1
     assert f"tel:{LINE}" in text(await front.page("GET", START))
+
+
+@pytest.mark.parametrize(
+    ("path", "asks", "expected"),
+    [
+        (START, "", "en"),
+        (START, "es-MX,es;q=0.9,en;q=0.8", "es"),
+        (START, "fr,es;q=0.5", "es"),
+        (f"{START}?lang=en", "es", "en"),
+        (f"{CASE}?lang=es", "en", "es"),
+        (f"{START}/resources", "es", "es"),
+        (f"{START}/resources?lang=en", "es", "en"),
+        ("/a/nowhere", "es", "es"),
+        ("/a/nowhere?lang=en", "es", "en"),
+    ],
+)
+async def test_a_page_speaks_what_was_chosen_or_else_what_the_browser_asks_for(
+    front: Front, path: str, asks: str, expected: str
+) -> None:
+    page = await front.page("GET", path, asks=asks)
+    assert f'<html lang="{expected}">' in text(page)
+
+
+async def test_a_form_that_was_read_in_one_language_is_answered_in_it(front: Front) -> None:
+    page = await front.page("GET", f"{START}?lang=en", asks="es")
+    again = await front.page("POST", START, [*hidden(page, 1), ("relation", "officer")], asks="es")
+    assert (again.status, '<html lang="en">' in text(again)) == (422, True)
+    assert 'value="talk" checked' not in text(again)
 
 
 async def test_the_code_written_down_opens_the_case_for_a_while(front: Front) -> None:

@@ -119,7 +119,7 @@ async def test_worried_about_somebody_else_is_coached_and_may_send_one_message(f
     (case,) = await front.cases()
     assert [type(one) for one in await front.facts(case)] == [RequestSubmitted, OutreachAsked]
     bad = await through(front, worried, [("outreach", "canary")])
-    assert (bad.status, "Check the mail address for the one message" in text(bad)) == (422, True)
+    assert (bad.status, "Check the email address for the one message" in text(bad)) == (422, True)
 
 
 async def test_the_emergency_form_can_be_about_somebody_else(front: Front) -> None:
@@ -134,7 +134,7 @@ async def test_everything_is_there_in_spanish_and_the_switch_is_seen(front: Fron
     spanish = await front.page("GET", f"{START}?lang=es")
     assert '<html lang="es">' in text(spanish)
     assert "Hable con alguien que conoce el trabajo" in text(spanish)
-    assert "Para español, marque 2" in text(spanish)
+    assert "En español: marque 2 o escriba AYUDA" in text(spanish)
     sent = await through(front, OFFICER, lang="es")
     assert "Su solicitud ha llegado" in text(sent)
     case = text(await front.page("GET", CASE, cookie=cookie(sent)))
@@ -142,16 +142,16 @@ async def test_everything_is_there_in_spanish_and_the_switch_is_seen(front: Fron
     assert 'href="/a/riverton/case?lang=en"' in case
 
 
-async def test_an_english_notice_on_a_spanish_page_says_that_it_is(front: Front) -> None:
+async def test_the_notice_of_the_place_is_there_in_spanish(front: Front) -> None:
     page = await front.page("GET", f"{START}?lang=es")
     page = await front.page("POST", START, [*hidden(page, 1), *OFFICER])
     three = text(await front.page("POST", START, [*hidden(page, 0), ("channel", "none")]))
-    assert "solo en inglés" in three
-    assert '<div class="notice" lang="en">' in three
+    assert "La ley de Utah protege" in three
+    assert '<div class="notice" lang="es">' in three
 
 
 async def test_the_status_is_read_in_the_language_of_the_request_or_of_the_question(front: Front) -> None:
-    code, _ = await front.begun(language="es-MX")
+    code, _ = await front.begun(language="es-MX", notice={"version": "us-ut-employee-es-1"})
     assert "Buscamos" in (await front.status(code))["says"][0]
     answer = await front.json("GET", "/v1/case?lang=en", code=code)
     assert "We are looking" in answer.json["says"][0]

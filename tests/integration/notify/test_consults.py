@@ -87,7 +87,7 @@ async def test_a_question_is_asked_once_and_nothing_of_it_is_readable_in_the_eve
         ("MARIA does not sleep", "leave out their name"),
         ("call 801 555 0142 please", "leave out telephone numbers"),
         ("badge 1177 does not sleep", "leave out badge numbers"),
-        ("zq@example.org", "leave out mail addresses"),
+        ("zq@example.org", "leave out email addresses"),
         ("x" * 1001, "at most 1000"),
         (" ", "write your question"),
     ],

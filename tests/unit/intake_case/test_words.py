@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.intake.domain.acts import SetReach, TimeIsUp, Unconsented, Withdraw
 from services.intake.domain.agency import Line
@@ -18,6 +19,7 @@ from services.intake.domain.resources import GENERAL, resources_with
 from services.intake.domain.status import sentences
 from services.intake.routes.desk import PAGES, read_notices
 from services.intake.routes.speech import local_time, read_speech
+from shared.http.numbers import readable
 from shared.types import Help, Relation, Urgency
 from tests.integration.intake_case.front import riverton
 from tests.unit.intake_case.given import (
@@ -195,17 +197,27 @@ def test_where_no_statute_is_on_file_the_federal_model_is_shown() -> None:
     assert NOTICES.current("US-ZZ", Relation.OFFICER, "fr").version == "us-employee-en-1"
 
 
+@pytest.mark.parametrize("jurisdiction", JURISDICTIONS)
 @pytest.mark.parametrize(("relation", "group"), [(Relation.CIVILIAN, "employee"), (Relation.FAMILY, "family")])
-def test_where_no_statute_is_on_file_there_is_a_spanish_draft(relation: Relation, group: str) -> None:
-    notice = NOTICES.current("US-ZZ", relation, "es-MX")
-    english = NOTICES.current("US-ZZ", relation, "en")
-    assert notice.version == f"us-{group}-es-1"
+def test_every_draft_is_there_in_spanish_as_well(jurisdiction: str, relation: Relation, group: str) -> None:
+    notice = NOTICES.current(jurisdiction, relation, "es-MX")
+    english = NOTICES.current(jurisdiction, relation, "en")
+    assert notice.version == f"{jurisdiction.lower()}-{group}-es-1"
     assert "counsel" in notice.draft
     assert [len(one.lines) for one in notice.sections] == [len(one.lines) for one in english.sections]
 
 
 def test_the_law_of_the_place_goes_before_the_language() -> None:
-    assert NOTICES.current("US-UT", Relation.OFFICER, "es").version == "us-ut-employee-en-1"
+    assert NOTICES.current("US-UT", Relation.OFFICER, "fr").version == "us-ut-employee-en-1"
+
+
+def test_an_english_notice_on_a_spanish_page_says_that_it_is() -> None:
+    templates = Environment(loader=FileSystemLoader(PAGES / "templates"), autoescape=True, undefined=StrictUndefined)
+    templates.filters["readable"] = readable
+    notice = NOTICES.current("US-UT", Relation.OFFICER, "fr")
+    shown = str(templates.get_template("parts.html").module.notice_text(notice, "es", SPEECH.of("es")["page"]))  # type: ignore[attr-defined]
+    assert shown.strip().startswith('<div class="notice" lang="en">')
+    assert '<p class="says" lang="es">Este texto está aquí por ahora solo en inglés.</p>' in shown
 
 
 def test_a_notice_that_lacks_something_or_comes_twice_is_refused(tmp_path: Path) -> None:

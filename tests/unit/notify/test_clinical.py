@@ -205,6 +205,13 @@ def test_a_referral_heard_of_from_intake_first_is_direct_at_once() -> None:
     assert Story().then(direct_asked()).state.referrals[REFERRAL].direct
 
 
+def test_that_they_are_being_asked_is_said_only_until_they_have_answered() -> None:
+    asked = settle(Story().then(held()).answers("clinician", subject=ASSIGNMENT), "consent_asked")
+    assert shown(asked).told == "consent_asked"
+    assert shown(asked.then(ConsentAsked(referral=REFERRAL, remind_at=DUE))).told == "consent_asked"
+    assert shown(asked.then(requested())).told == "ask"
+
+
 def test_the_buttons_of_a_clinician_follow_the_referral() -> None:
     story = Story().then(requested())
     assert shown(story, SEAT).verbs == ("accept", "reject", "hold")
@@ -221,6 +228,13 @@ def test_the_buttons_of_a_clinician_follow_the_referral() -> None:
     )
     assert shown(story, SEAT) == View("ended")
     assert story.state.matters[SEAT].sealed is None
+
+
+def test_a_clinician_who_takes_time_reads_so_and_is_asked_again_afterwards() -> None:
+    story = settle(Story().then(requested()).answers("hold", subject=SEAT, person=CARA))
+    assert shown(story.then(ReferralOnHold(referral=REFERRAL, clinician=CARA, until=DUE)), SEAT).told == "referral_held"
+    settle(story.answers("resume", subject=SEAT, person=CARA))
+    assert shown(story.then(requested()), SEAT) == View("ask", ("accept", "reject", "hold"))
 
 
 def test_one_who_was_silent_may_accept_but_not_hold_what_is_asked_of_the_next() -> None:

@@ -35,5 +35,13 @@ def page(language: str) -> Mapping[str, str]:
 
 def shown_in(language: str) -> str:
     """The language in which somebody who wants this one (a BCP 47 tag) is told things."""
-    primary = language.partition("-")[0].lower()
-    return primary if primary in PAGES and primary in MAILS else FALLBACK
+    return _primary(language) if spoken(language) else FALLBACK
+
+
+def spoken(language: str) -> bool:
+    """Whether there are texts for who wants this language."""
+    return _primary(language) in PAGES and _primary(language) in MAILS
+
+
+def _primary(language: str) -> str:
+    return language.partition("-")[0].lower()

@@ -61,6 +61,7 @@ MAILS: Mapping[Template, MailText] = {
 }
 
 PAGES: Mapping[str, str] = {
+    "title": "Message",
     "enter_pin": "Enter your PIN to read your message.",
     "pin": "PIN (6 digits)",
     "pin_again": "The same PIN once more",
@@ -98,7 +99,7 @@ PAGES: Mapping[str, str] = {
     "manner": "How",
     "manner_call": "by telephone",
     "manner_text": "by text message",
-    "manner_mail": "by mail",
+    "manner_mail": "by email",
     "manner_they_reach_you": "they will reach you",
     "reach": "How to reach them",
     "channel": "Way",
@@ -114,6 +115,8 @@ PAGES: Mapping[str, str] = {
     "contacted": "We have spoken",
     "step_back": "I cannot go on with this",
     "close": "This is finished",
+    "step_back_sure": "Hand this on? Somebody else will be looked for. You will not see how to reach them any more.",
+    "yes_step_back": "Yes, hand it on",
     "close_sure": "Close this for good? It cannot be opened again.",
     "yes_close": "Yes, close it",
     "back": "Back",
@@ -162,7 +165,7 @@ PAGES: Mapping[str, str] = {
     "referral_accept": "Yes, I take them on",
     "reject": "No, I cannot take them on",
     "hold": "Put on hold",
-    "resume": "Go on",
+    "resume": "Take it off hold",
     "complete": "This is finished",
     "cannot_go_on": "I cannot go on with this",
     "complete_sure": "Finish this? You will not see how to reach them any more.",
@@ -194,7 +197,7 @@ PAGES: Mapping[str, str] = {
     "answer_empty": "Please write your answer.",
     "answer_long": "An answer has at most 2000 characters.",
     "leave_out_number": "Please leave out telephone numbers. Your question was not sent and not kept.",
-    "leave_out_mail": "Please leave out mail addresses. Your question was not sent and not kept.",
+    "leave_out_mail": "Please leave out email addresses. Your question was not sent and not kept.",
     "leave_out_web": "Please leave out web addresses. Your question was not sent and not kept.",
     "leave_out_badge": "Please leave out badge numbers and other numbers that tell who it is. Your question was not "
     "sent and not kept.",

@@ -66,6 +66,7 @@ MAILS: Mapping[Template, MailText] = {
 }
 
 PAGES: Mapping[str, str] = {
+    "title": "Mensaje",
     "enter_pin": "Escriba su PIN para leer su mensaje.",
     "pin": "PIN (6 cifras)",
     "pin_again": "El mismo PIN otra vez",
@@ -119,6 +120,8 @@ PAGES: Mapping[str, str] = {
     "contacted": "Hemos hablado",
     "step_back": "No puedo seguir con esto",
     "close": "Esto ha terminado",
+    "step_back_sure": "¿Pasarlo a otra persona? Se buscará a alguien más. Usted ya no verá cómo ponerse en contacto.",
+    "yes_step_back": "Sí, pasarlo",
     "close_sure": "¿Cerrarlo del todo? No se puede volver a abrir.",
     "yes_close": "Sí, cerrarlo",
     "back": "Volver",
@@ -147,8 +150,7 @@ PAGES: Mapping[str, str] = {
     "referral_consent_asked": "Profesional clínico: se le está preguntando si alguien puede ponerse en contacto.",
     "referral_requested": "Profesional clínico: ha dicho que sí. Se está preguntando a un profesional; nadie ha "
     "aceptado todavía.",
-    "referral_accepted": "Profesional clínico: uno ha aceptado. Confirme, por favor, cuando le haya pasado el "
-    "contacto.",
+    "referral_accepted": "Profesional clínico: uno ha aceptado. Confirme, por favor, cuando haya hecho el traspaso.",
     "referral_on_hold": "Profesional clínico: lo ha dejado en pausa.",
     "referral_in_progress": "Profesional clínico: ya le atiende. Usted puede seguir como compañero.",
     "referral_completed": "Profesional clínico: ha terminado.",
@@ -167,12 +169,12 @@ PAGES: Mapping[str, str] = {
     "clinician": "Quiere un profesional clínico",
     "resources": "Dar recursos",
     "danger": "Está en peligro",
-    "handoff": "Le he pasado al profesional clínico",
+    "handoff": "Ya hice el traspaso al profesional clínico",
     "referral_handoff": "He hablado con esa persona",
     "referral_accept": "Sí, le atiendo",
     "reject": "No, no puedo atenderle",
     "hold": "Dejar en pausa",
-    "resume": "Seguir",
+    "resume": "Quitar la pausa",
     "complete": "Esto ha terminado",
     "cannot_go_on": "No puedo seguir con esto",
     "complete_sure": "¿Terminar? Ya no verá cómo ponerse en contacto.",

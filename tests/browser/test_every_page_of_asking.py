@@ -1,0 +1,222 @@
+"""Every page that a requester meets, in English and Spanish: by keyboard alone, without JavaScript, seen on a phone."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from deploy.local.browser import Browser
+from deploy.local.walk import Requester
+from services.notify.domain import texts
+from tests.browser.tour import Tour
+from tests.browser.visitor import Visitor
+
+pytestmark = [pytest.mark.engines, pytest.mark.asyncio(loop_scope="module")]
+TOO_MANY, NOT_NOW = 429, 503
+FRIEND = "friend@home.test"
+
+
+async def sent(tour: Tour, visitor: Visitor) -> Requester:
+    """The third screen: the code is read and kept, and the request is sent."""
+    page = tour.words["page"]
+    code = re.sub(r"\s", "", await visitor.page.locator(".code").inner_text())
+    await visitor.tick(page["have_read"])
+    await visitor.tick(page["have_kept"])
+    await visitor.enter(page["send_3"])
+    return Requester(tour.stage.intake, code, "")
+
+
+async def test_asking_choosing_and_taking_it_back(tour: Tour) -> None:
+    visitor, words, page = await tour.visitor(), tour.words, tour.words["page"]
+    await visitor.open(tour.home)
+    await visitor.sound("ask-1")
+    await visitor.tick(words["help"]["talk"])
+    await visitor.enter(page["next_1"])
+    await visitor.sound("ask-1-problem")
+    await visitor.tick(words["help"]["talk"])
+    await visitor.enter(page["next_1"])
+    await visitor.sound("ask-2")
+    await visitor.choose(page["pick_shortlist"])
+    await visitor.choose(page["reach_call"])
+    await visitor.type(page["address"], "12")
+    await visitor.enter(page["next_2"])
+    await visitor.sound("ask-2-problem")
+    await visitor.type(page["address"], "801-555-0142")
+    await visitor.enter(page["next_2"])
+    await visitor.sound("ask-3")
+    requester = await sent(tour, visitor)
+    await visitor.sound("sent")
+    await requester.until("choosing")
+    await visitor.enter(page["see_case"])
+    await visitor.sound("case-choosing")
+    await visitor.enter(page["choose_one"])
+    await tour.mail("/m/", "peer")
+    await tour.settled(visitor, tour.sentence("asked"))
+    await visitor.sound("case-asked")
+    await visitor.tab_to(visitor.page.locator("summary").filter(has_text=page["back_heading"]))
+    await visitor.page.keyboard.press("Enter")
+    await visitor.enter(page["erase"])
+    await visitor.sound("over")
+
+
+async def test_coming_back_with_a_wrong_code(tour: Tour) -> None:
+    visitor, page = await tour.visitor(), tour.words["page"]
+    await visitor.open(f"{tour.home}/case")
+    await visitor.sound("enter")
+    await visitor.type(page["enter_label"], "no-such-code")
+    await visitor.enter(page["enter_button"])
+    await visitor.sound("enter-wrong")
+    assert tour.words["problems"]["not-found"] in await visitor.page.inner_text("main")
+
+
+async def test_saying_yes_to_a_peer(tour: Tour) -> None:
+    requester = await tour.ask(release="ask_me")
+    offer = await tour.mail("/m/", "peer")
+    await tour.stage.answer(offer, "accept")
+    await requester.until("accepted")
+    visitor = await tour.case_page(requester)
+    await visitor.sound("case-accepted")
+    await visitor.enter(tour.words["page"]["release"])
+    await visitor.sound("case-released")
+    await tour.over(requester)
+
+
+async def test_being_worried_about_somebody_else(tour: Tour) -> None:
+    visitor, words, page = await tour.visitor(), tour.words, tour.words["page"]
+    await visitor.open(tour.home)
+    await visitor.choose(words["about"]["someone_else"])
+    await visitor.enter(page["next_1"])
+    await visitor.sound("ask-2-somebody-else")
+    await visitor.type(page["outreach_label"], FRIEND)
+    await visitor.enter(page["next_2"])
+    requester = await sent(tour, visitor)
+    await visitor.sound("sent-somebody-else")
+    await visitor.enter(page["see_case"])
+    await visitor.sound("case-somebody-else")
+    friend = await tour.stranger()
+    await friend.open((await tour.stage.mail("/o/", [FRIEND])).link)
+    await friend.sound("outreach")
+    await tour.over(requester)
+
+
+async def test_an_emergency_from_the_first_page(tour: Tour) -> None:
+    visitor, page = await tour.visitor(), tour.words["page"]
+    await visitor.open(tour.home)
+    await visitor.enter(page["now_button"])
+    await visitor.sound("sent-emergency")
+    await visitor.enter(page["see_case"])
+    await tour.settled(visitor, tour.sentence("emergency_paged"))
+    await visitor.sound("case-emergency")
+    await tour.stage.answer(await tour.mail("/p/", "clinician"), "acknowledge")
+    await tour.settled(visitor, tour.sentence("emergency_acknowledged_no_reach"))
+    await visitor.sound("case-emergency-taken")
+    await visitor.enter(page["erase"])
+
+
+async def test_an_emergency_for_somebody_else(tour: Tour) -> None:
+    visitor, page = await tour.visitor(), tour.words["page"]
+    await visitor.open(tour.home)
+    await visitor.tick(page["now_somebody_else"])
+    await visitor.enter(page["now_button"])
+    await visitor.sound("sent-emergency-somebody-else")
+
+
+async def test_going_to_the_clinician_directly(tour: Tour) -> None:
+    visitor, words, page = await tour.visitor(), tour.words, tour.words["page"]
+    await visitor.open(tour.home)
+    await visitor.choose(words["relation"]["family"])
+    await visitor.choose(words["want"]["clinician"])
+    await visitor.enter(page["next_1"])
+    await visitor.sound("ask-2-direct")
+    await visitor.enter(page["next_2"])
+    requester = await sent(tour, visitor)
+    await visitor.enter(page["see_case"])
+    await visitor.sound("case-direct")
+    await tour.stage.answer(await tour.mail("/r/", "clinician"), "accept")
+    await tour.settled(visitor, tour.sentence("clinical_accepted_you_call"))
+    await visitor.sound("case-direct-accepted")
+    await tour.over(requester)
+
+
+async def test_other_help(tour: Tour) -> None:
+    visitor = await tour.visitor()
+    await visitor.open(f"{tour.home}/resources")
+    await visitor.sound("resources")
+
+
+async def test_leaving_goes_somewhere_harmless_and_the_way_back_shows_nothing(tour: Tour) -> None:
+    requester = await tour.ask()
+    visitor = await tour.case_page(requester)
+    # Where it leads does not exist on this machine: that the browser tried to go there is enough.
+    await visitor.tab_to(visitor.page.get_by_role("link", name=tour.words["page"]["leave"]))
+    async with visitor.page.expect_event("requestfailed") as gone:
+        await visitor.page.keyboard.press("Enter")
+    assert not (await gone.value).url.startswith(tour.stage.intake)
+    assert await visitor.context.cookies(tour.stage.intake) == []
+    # A page of its own: this one is still on its way to somewhere that does not answer.
+    back = await visitor.context.new_page()
+    await back.goto(f"{tour.home}/case")
+    assert tour.words["page"]["case_heading"] not in await back.content()
+    await tour.over(requester)
+
+
+async def test_a_page_that_was_open_for_too_long(tour: Tour) -> None:
+    requester = await tour.ask()
+    visitor = await tour.case_page(requester)
+    await visitor.context.clear_cookies()
+    await visitor.tab_to(visitor.page.locator("summary").filter(has_text=tour.words["page"]["done_heading"]))
+    await visitor.page.keyboard.press("Enter")
+    await visitor.enter(tour.words["page"]["close"])
+    await visitor.sound("enter-again")
+    assert tour.words["problems"]["session-over"] in await visitor.page.inner_text("main")
+    await tour.over(requester)
+
+
+async def test_an_address_that_leads_nowhere(tour: Tour) -> None:
+    visitor = await tour.visitor()
+    await visitor.open(f"{tour.stage.intake}/a/nowhere")
+    await visitor.sound("problem-404")
+
+
+async def test_too_many_wrong_codes(tour: Tour) -> None:
+    visitor, page = await tour.visitor(), tour.words["page"]
+    for _ in range(40):
+        if await _tried(tour) == TOO_MANY:
+            break
+    await visitor.open(f"{tour.home}/case")
+    await visitor.type(page["enter_label"], "no-such-code")
+    await visitor.enter(page["enter_button"])
+    await visitor.sound("enter-too-often")
+    assert tour.words["problems"]["too-many-requests"] in await visitor.page.inner_text("main")
+
+
+async def _tried(tour: Tour) -> int:
+    browser = Browser()
+    page = await browser.get(f"{tour.home}/case")
+    return (await browser.submit(page.form(has="code"), {"code": "no-such-code"})).status
+
+
+async def test_the_database_is_gone(tour: Tour) -> None:
+    visitor, peer, sql = await tour.visitor(), await tour.visitor(), await tour.region.database.cluster.superuser()
+    await visitor.open(tour.home)
+    await peer.open(f"{tour.stage.mailbox.links_to}/m/{'y' * 43}")
+    name = tour.region.database.name
+    await sql.execute(f'ALTER DATABASE "{name}" CONNECTION LIMIT 0')
+    try:
+        await sql.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1",
+            name,
+        )
+        await visitor.open(f"{tour.home}/case")
+        await visitor.sound("problem-503")
+        assert tour.words["problems"]["unavailable"] in await visitor.page.inner_text("main")
+        assert await visitor.page.get_by_role("link", name=re.compile("988")).count() == 2
+        await peer.type(texts.page(tour.language)["pin"], "271828")
+        await peer.enter(texts.page(tour.language)["open"])
+        await peer.sound("not-now")
+        assert peer.answered is not None
+        assert peer.answered.status == NOT_NOW
+    finally:
+        await sql.execute(f'ALTER DATABASE "{name}" CONNECTION LIMIT -1')
+        await sql.close()
