@@ -37,8 +37,8 @@ CREATE POLICY agency ON uncounted TO {app}
     WITH CHECK (agency_id = ANY ((SELECT region.agencies())::uuid[]));
 GRANT SELECT, INSERT, DELETE ON uncounted TO {app};
 
--- The wider rule takes the place of the narrower one; 0009 validates it.
-ALTER TABLE links ADD CONSTRAINT links_purposes
-    CHECK (purpose IN ('verify', 'offer', 'case', 'page', 'consult', 'referral', 'outreach', 'team')) NOT VALID;
+-- The wider rule takes the place of the narrower one under its name: in a new database 0004 validates it, else 0009.
 -- squawk-ignore ban-drop-constraint
 ALTER TABLE links DROP CONSTRAINT links_purpose;
+ALTER TABLE links ADD CONSTRAINT links_purpose
+    CHECK (purpose IN ('verify', 'offer', 'case', 'page', 'consult', 'referral', 'outreach', 'team')) NOT VALID;
