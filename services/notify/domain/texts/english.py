@@ -230,8 +230,9 @@ PAGES: Mapping[str, str] = {
     "team_waits": "What waits now",
     "team_nothing": "Nothing is waiting now.",
     "team_gone": "This link is no longer open. What still waits stands behind the link in another message.",
-    "team_regional": "These are the numbers of one agency of the region; the operator's waiting list says which one. "
-    "Ask its coordinators to do what stands here.",
+    "team_regional": "These are the numbers of one agency of the region. Its coordinators have such a page too and can "
+    "call you.",
+    "team_ask": "What stands below is for them to do; help where you can.",
     "team_how": "Only what you were told of is counted, and nobody is named.",
     "wait_nobody_found": "Requests for which nobody has been found",
     "wait_choice": "Requesters who have not chosen a peer, or not said that the peer may contact them",

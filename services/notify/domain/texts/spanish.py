@@ -245,8 +245,9 @@ PAGES: Mapping[str, str] = {
     "team_waits": "Lo que espera ahora",
     "team_nothing": "Ahora no hay nada en espera.",
     "team_gone": "Este enlace ya no está abierto. Lo que aún espera está detrás del enlace de otro mensaje.",
-    "team_regional": "Estas son las cifras de una sola agencia de la región; la lista de espera del operador dice "
-    "cuál. Pida a sus coordinadores que hagan lo que aquí se indica.",
+    "team_regional": "Estas son las cifras de una sola agencia de la región. Sus coordinadores también tienen una "
+    "página así y pueden llamarle.",
+    "team_ask": "Lo que se indica abajo les toca a ellos; ayude en lo que pueda.",
     "team_how": "Solo se cuenta aquello de lo que se le ha avisado a usted, y no se nombra a nadie.",
     "wait_nobody_found": "Peticiones para las que no se ha encontrado a nadie",
     "wait_choice": "Personas que aún no han elegido compañero, o no han dicho que este puede contactarlas",
