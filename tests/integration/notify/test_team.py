@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared import clock
-from shared.events.intake import BarsChanged, CaseClosed, CaseClosing, ChoiceOverdue, ContactReleased
+from shared.events.intake import BarsChanged, CaseClosed, CaseClosing, ChoiceOverdue
 from shared.events.matching import NobodyFound, PeerAssigned
 from shared.events.referral import HandoffOverdue, ReferralAccepted, ReferralFailed, ReferralRequested
 from shared.types import REGION, AgencyId, CaseId, PersonId, Role, Urgency
@@ -173,6 +173,7 @@ async def test_the_regions_duty_sees_the_one_agency_that_the_mail_is_from(stand:
 async def test_after_the_purge_nothing_joins_the_coordinator_and_the_case(stand: Stand) -> None:
     cole = await coordinator(stand)
     case = await found_nobody(stand, cole)
+    await entered(stand)
     await stand.hear(case, BarsChanged(bars=(PersonId(clock.random_id()),)), CaseClosing())
     await found_nobody(stand, cole)
     await entered(stand)
@@ -215,5 +216,5 @@ async def test_a_spanish_reader_gets_it_in_spanish(stand: Stand) -> None:
     page = await entered(stand)
     assert "Peticiones para las que no se ha encontrado a nadie: 1" in text_of(page)
     assert b'lang="es"' in page.body
-    await stand.hear(case, ContactReleased(assignment=clock.random_id(), recipient=cole), CaseClosing())
+    await stand.hear(case, CaseClosing())
     assert "Ahora no hay nada en espera." in text_of(await entered(stand))
