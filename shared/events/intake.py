@@ -184,6 +184,8 @@ class ChoiceOverdue(Fact):
     type: Literal["intake.choice_overdue.v1"] = "intake.choice_overdue.v1"
     recipients: tuple[PersonId, ...]
     due: AwareDatetime
+    assignment: UUID | None = None
+    """Whose release is waited for; None where the requester has yet to choose somebody."""
 
 
 class CaseClosing(Fact):

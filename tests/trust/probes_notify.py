@@ -136,10 +136,10 @@ PROBES: Mapping[Door, Probe | Nothing] = {
     **{("POST", f"/{first}/{{token}}/answer"): answering(first) for first in ("m", "w", "p")},
     **{
         (method, path): elsewhere(method, path.replace("{verb}", "advice"))
-        for path in ("/c/{token}", "/r/{token}", "/o/{token}", "/w/{token}/{verb}")
+        for path in ("/c/{token}", "/r/{token}", "/t/{token}", "/o/{token}", "/w/{token}/{verb}")
         for method in ("GET", "HEAD")
     },
-    **{("POST", f"/{first}/{{token}}"): entering_elsewhere(first) for first in ("c", "r")},
+    **{("POST", f"/{first}/{{token}}"): entering_elsewhere(first) for first in ("c", "r", "t")},
     ("POST", "/c/{token}/answer"): answering_elsewhere("c", "answer"),
     ("POST", "/r/{token}/answer"): answering_elsewhere("r", "accept"),
     ("GET", "/style.css"): Nothing(PUBLIC_FILE),

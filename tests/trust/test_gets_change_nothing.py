@@ -15,7 +15,7 @@ from tests.trust.town import Town
 
 TIMES = 50
 READS = {"GET", "HEAD"}
-NO_LIVE_LINK_HERE = ("/c/", "/r/", "/o/")
+NO_LIVE_LINK_HERE = ("/c/", "/r/", "/o/", "/t/")
 """Doors to which nobody in this scene has been sent a link: there every live link of another kind is opened instead."""
 AGENTS = ("Mozilla/5.0", "Outlook-Link-Scanner/2.1", "curl/8", "", "GoogleImageProxy")
 SAYS_SOMETHING = (

@@ -50,12 +50,16 @@ async def withdrawal(stage: Stage) -> CaseId:
 
 
 async def nobody(stage: Stage) -> CaseId:
-    """Nobody suitable: the requester hears the truth, the coordinators a count without a name."""
+    """Nobody suitable: the requester hears the truth, the coordinators see a number without a name."""
     requester, case = await stage.ask(RIVERTON, preferences={"require": ["language:zz"]})
     found = await stage.said(NobodyFound, case)
     stage.expect(bool(found.recipients), "somebody hears that a request is waiting")
     stage.never(OfferMade, case)
     await requester.until("unserved")
+    count = await stage.mail("/t/", coordinators(RIVERTON))
+    _, page = await stage.behind(count)
+    stage.expect("Requests for which nobody has been found: " in page.seen, "the coordinator's page counts it")
+    stage.expect(str(case) not in page.text, "and names nothing")
     await stage.closed(requester)
     await stage.said(CaseClosed, case)
     return case

@@ -10,8 +10,9 @@ from services.notify.domain.case import CaseState
 from services.notify.domain.deciding import SETTLE_WITHIN, Decider, What
 from services.notify.domain.matters import Matter, Reply, settler
 from services.notify.domain.things import Consult, Referral
+from services.notify.domain.waits import Key, Wait
 from services.notify.store import cases as rows
-from services.notify.store import things
+from services.notify.store import things, waits
 from shared import clock, timers, vault
 from shared.anchors import PLACEHOLDER, Anchor
 from shared.casework import Decided, Input, Standing, Wake
@@ -45,6 +46,12 @@ class Cases:
         referrals: dict[CaseId, dict[UUID, Referral]] = {}
         for case, referral in await things.referrals(tx, cases):
             referrals.setdefault(case, {})[referral.referral_id] = referral
+        told: dict[CaseId, dict[Key, Wait]] = {}
+        for case, wait in await waits.waits(tx, cases):
+            told.setdefault(case, {})[wait.key] = wait
+        uncounted: dict[CaseId, set[UUID]] = {}
+        for case, person in await waits.uncounted(tx, cases):
+            uncounted.setdefault(case, set()).add(person)
         states = {
             case: CaseState(
                 case,
@@ -53,6 +60,8 @@ class Cases:
                 replies=replies.get(case, {}),
                 consults=consults.get(case, {}),
                 referrals=referrals.get(case, {}),
+                waits=told.get(case, {}),
+                uncounted=frozenset(uncounted.get(case, ())),
                 ending=endings.get(case),
                 fresh=anchor.state == PLACEHOLDER,
             )
@@ -148,6 +157,18 @@ async def _save_things(tx: Transaction, pairs: Sequence[tuple[CaseState, CaseSta
             for key, referral in new.referrals.items()
             if old.referrals.get(key) is not referral
         ],
+    )
+    await waits.save(
+        tx,
+        [
+            (new.agency_id, new.case_id, wait)
+            for old, new in pairs
+            for key, wait in new.waits.items()
+            if old.waits.get(key) is not wait
+        ],
+    )
+    await waits.uncount(
+        tx, [(new.agency_id, new.case_id, one) for old, new in pairs for one in new.uncounted - old.uncounted]
     )
 
 

@@ -33,6 +33,7 @@ PATHS: Mapping[Purpose, str] = {
     "consult": "c",
     "referral": "r",
     "outreach": "o",
+    "team": "t",
 }
 """The first part of a link's path, by what it is for."""
 

@@ -12,6 +12,7 @@ from services.notify.domain.intents import Purpose
 from services.notify.domain.matters import Matter, Reply
 from services.notify.domain.things import Around, Consult, Referral
 from services.notify.domain.views import View
+from services.notify.domain.waits import Board
 from services.notify.store import links, things
 from services.notify.store.sending import Link
 from shared import audit, vault
@@ -64,6 +65,7 @@ class Shown:
     referrals: tuple[Referral, ...] = ()
     given: frozenset[str] = frozenset()
     wants_language: str = ""
+    board: Board | None = None
 
 
 @dataclass(frozen=True, repr=False)

@@ -10,6 +10,7 @@ from uuid import UUID
 from services.notify.domain.intents import Intent
 from services.notify.domain.matters import Matter, Reply, Word
 from services.notify.domain.things import Around, Consult, Referral
+from services.notify.domain.waits import Key, Wait
 from shared.events.envelope import Fact
 from shared.events.intake import Adviser
 from shared.types import AgencyId, CaseId, PersonId, Urgency
@@ -22,6 +23,7 @@ class CaseState:
     """All of one case. `fresh` marks an anchor that was made just now, for a case that nobody here knew.
 
     `lines` are the neutral words after an end; they belong to no case any more, so that its purge leaves them alone.
+    `uncounted` are persons of whose counts it is no part, and the case's own id when it is no part of anybody's.
     """
 
     case_id: CaseId
@@ -31,6 +33,8 @@ class CaseState:
     replies: Mapping[UUID, Reply] = field(default_factory=dict)
     consults: Mapping[UUID, Consult] = field(default_factory=dict)
     referrals: Mapping[UUID, Referral] = field(default_factory=dict)
+    waits: Mapping[Key, Wait] = field(default_factory=dict)
+    uncounted: frozenset[UUID] = frozenset()
     lines: tuple[Intent, ...] = ()
     ending: Ending | None = None
     fresh: bool = False
@@ -44,6 +48,15 @@ class CaseState:
     def around(self) -> Around:
         """What a page of this case needs besides its own matter."""
         return Around(self.consults, self.referrals)
+
+    def counts_for(self, person: PersonId) -> bool:
+        """Whether this person may hear that something of it waits: not one who is barred, nor anybody at its end."""
+        return person not in self.uncounted and self.case_id not in self.uncounted
+
+    def waits_for(self, person: PersonId) -> bool | None:
+        """Whether something of it still waits that this person was told of; None when they were told of nothing."""
+        own = [wait for wait in self.waits.values() if wait.person == person]
+        return any(not wait.over for wait in own) if own else None
 
     def with_matter(self, matter: Matter) -> CaseState:
         """The same with this matter in it."""

@@ -14,7 +14,7 @@ from uuid import UUID
 from shared.events.envelope import Fact
 from shared.events.intake import ContactPointsSet, DutySet, PersonSet
 from shared.events.notify import ContactStopped, ContactVerified
-from shared.types import AgencyId, PersonId
+from shared.types import AgencyId, PersonId, Role
 
 Heard = ContactPointsSet | PersonSet | DutySet
 
@@ -56,6 +56,11 @@ class Person:
     blocked: bool = False
     """The PIN is blocked: nothing behind a link opens until a new verification."""
     points: Mapping[UUID, Point] = field(default_factory=dict)
+
+    @property
+    def coordinates(self) -> bool:
+        """Of an agency, or of the region on duty: who hears a count."""
+        return self.role in {Role.COORDINATOR, Role.DUTY}
 
     @property
     def reachable(self) -> bool:

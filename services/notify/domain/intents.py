@@ -31,7 +31,7 @@ Template = Literal[
 ]
 Class = Literal["ordinary", "crisis", "verify", "count", "rescind"]
 State = Literal["planned", "sending", "accepted", "failed", "unknown", "expired", "cancelled"]
-Purpose = Literal["verify", "offer", "case", "page", "consult", "referral", "outreach"]
+Purpose = Literal["verify", "offer", "case", "page", "consult", "referral", "outreach", "team"]
 Recipient = Literal["verified", "unverified", "former"]
 
 OPEN: frozenset[State] = frozenset({"planned", "sending"})
@@ -59,7 +59,7 @@ KINDS: Mapping[Template, Kind] = {
     "page": Kind("page", again=True),
     "verify": Kind("verify", again=True, to="unverified"),
     "changed": Kind(to="former"),
-    "count": Kind(),
+    "count": Kind("team", again=True),
     "over": Kind(),
     "consult": Kind("consult", again=True),
     "referral": Kind("referral", again=True),
@@ -238,7 +238,7 @@ def link_until(purpose: Purpose, *, expires_at: datetime, now: datetime) -> date
     match purpose:
         case "verify":
             return now + VERIFY_WITHIN
-        case "case" | "consult" | "referral":
+        case "case" | "consult" | "referral" | "team":
             return None
         case "outreach":
             return now + OUTREACH_LINK_FOR

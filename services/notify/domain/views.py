@@ -28,6 +28,8 @@ Told = Literal[
     "answer_sent",
     "referral_yours",
     "referral_held",
+    "team_waits",
+    "team_nothing",
 ]
 """What a page says: one key of `domain.texts` each."""
 

@@ -1,6 +1,6 @@
-"""`/m/`, `/w/`, `/p/`, `/c/` and `/r/{token}`: an offer, the peer's case, a crisis page, a question, a referral.
+"""`/m/`, `/w/`, `/p/`, `/c/`, `/r/` and `/t/{token}`: an offer, a case, a page, a question, a referral, a count.
 
-A PIN first, then what can be answered.
+A PIN first, then what can be answered; at a count nothing can.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ TEMPLATES: Mapping[Purpose, str] = {
     "case": "case",
     "consult": "consult",
     "referral": "referral",
+    "team": "team",
 }
 
 
@@ -74,7 +75,9 @@ class _Place:
         )
 
     def gone(self) -> Response:
-        return self.look.note("gone", language=self.language, status=HTTPStatus.NOT_FOUND)
+        # Of a count more than one thing may wait, behind a link each.
+        told = "team_gone" if self.purpose == "team" else "gone"
+        return self.look.note(told, language=self.language, status=HTTPStatus.NOT_FOUND)
 
     def shown(
         self, shown: Shown, session: str, status: HTTPStatus = HTTPStatus.OK, *, problems: tuple[str, ...] = ()
@@ -132,11 +135,13 @@ class _Place:
 
 def add(routes: APIRouter, look: Look) -> None:
     """The doors of each purpose. Templates of paths are plain text, so that a list of routes shows every door."""
+    for purpose in TEMPLATES:
+        _add_page(routes, look, purpose)
     for purpose in KIND_OF:
-        _add(routes, look, purpose)
+        _add_answers(routes, look, purpose)
 
 
-def _add(routes: APIRouter, look: Look, purpose: Purpose) -> None:
+def _add_page(routes: APIRouter, look: Look, purpose: Purpose) -> None:
     first = PATHS[purpose]
 
     @routes.api_route(f"/{first}/{{token}}", methods=["GET", "HEAD"], name=f"show_{purpose}")
@@ -145,16 +150,20 @@ def _add(routes: APIRouter, look: Look, purpose: Purpose) -> None:
         shown = await look.desk.look_settled(purpose, token, place.session) if place.session else None
         return place.shown(shown, place.session) if shown is not None else place.asking()
 
+    @routes.post(f"/{first}/{{token}}", name=f"enter_{purpose}")
+    async def enter(request: Request, token: str) -> Response:
+        look.slow_down(request, token)
+        return await _entered(_Place(look, request, purpose, token))
+
+
+def _add_answers(routes: APIRouter, look: Look, purpose: Purpose) -> None:
+    first = PATHS[purpose]
+
     if purpose == "case":
 
         @routes.api_route(f"/{first}/{{token}}/{{verb}}", methods=["GET", "HEAD"], name="show_form")
         async def show_form(request: Request, token: str, verb: str) -> Response:
             return await _form(_Place(look, request, purpose, token), verb)
-
-    @routes.post(f"/{first}/{{token}}", name=f"enter_{purpose}")
-    async def enter(request: Request, token: str) -> Response:
-        look.slow_down(request, token)
-        return await _entered(_Place(look, request, purpose, token))
 
     @routes.post(f"/{first}/{{token}}/answer", name=f"answer_{purpose}")
     async def answer(request: Request, token: str) -> Response:

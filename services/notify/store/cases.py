@@ -224,6 +224,8 @@ WITH a AS (DELETE FROM attempts WHERE case_id = ANY ($1::uuid[])),
      r AS (DELETE FROM replies WHERE case_id = ANY ($1::uuid[])),
      c AS (DELETE FROM consults WHERE case_id = ANY ($1::uuid[])),
      f AS (DELETE FROM referrals WHERE case_id = ANY ($1::uuid[])),
+     w AS (DELETE FROM waits WHERE case_id = ANY ($1::uuid[])),
+     u AS (DELETE FROM uncounted WHERE case_id = ANY ($1::uuid[])),
      m AS (DELETE FROM matters WHERE case_id = ANY ($1::uuid[]))
 DELETE FROM intents WHERE case_id = ANY ($1::uuid[])
 """

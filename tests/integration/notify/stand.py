@@ -240,13 +240,14 @@ class Stand:
             ContactPoint(point_id=point, channel="mail", sealed=keys[person].seal(f"contact:{point}", to.encode()))
             for point, to in addresses.items()
         ]
-        return ContactPointsSet(revision=revision, active=active, role=Role.PEER, language="en", points=tuple(sealed))
+        role, language = more.get("role", Role.PEER), more.get("language", "en")
+        return ContactPointsSet(revision=revision, active=active, role=role, language=language, points=tuple(sealed))
 
-    async def peer(self, address: str, *, agency: AgencyId | None = None) -> PersonId:
-        """Somebody who has verified an address and has the PIN."""
+    async def peer(self, address: str, *, agency: AgencyId | None = None, **more: Any) -> PersonId:
+        """Somebody who has verified an address and has the PIN; a peer when not said."""
         person = PersonId(clock.random_id())
         home = agency or self.agency
-        fact = await self.points(person, {clock.random_id(): address}, agency=home)
+        fact = await self.points(person, {clock.random_id(): address}, agency=home, **more)
         await self.hear(person, fact, agency=home)
         await self.send()
         confirmed = await self.browser().verify(self.mailman.link(address))

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -260,14 +261,14 @@ def test_the_grace_ends_with_the_purge() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "start"),
+    ("kind", "start", "of"),
     [
-        ("choose", folded(case(choose="shortlist", bars=(BEN,)), [listed(ANA)])),
-        ("release", folded(case(release="ask_me", bars=(BEN,)), [assigned()])),
+        ("choose", folded(case(choose="shortlist", bars=(BEN,)), [listed(ANA)]), None),
+        ("release", folded(case(release="ask_me", bars=(BEN,)), [assigned()]), assigned().assignment),
     ],
 )
 def test_who_does_not_answer_is_reminded_first_and_then_the_coordinators_hear_a_count_once(
-    kind: str, start: Case
+    kind: str, start: Case, of: UUID | None
 ) -> None:
     assert stands(start).owner == "requester"
     due = LATER + timedelta(minutes=30)
@@ -280,7 +281,7 @@ def test_who_does_not_answer_is_reminded_first_and_then_the_coordinators_hear_a_
         assert stands(step.case).owner == owner
         state = step.case
         told.append(list(step.facts))
-    assert told == [[], [ChoiceOverdue(recipients=(DUTY,), due=due)], []]
+    assert told == [[], [ChoiceOverdue(recipients=(DUTY,), due=due, assignment=of)], []]
 
 
 def test_a_list_that_is_made_afresh_gives_no_new_time_to_choose() -> None:

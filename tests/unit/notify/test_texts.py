@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from services.intake.domain.request import Topic
-from services.notify.domain import texts
+from services.notify.domain import texts, waits
 from services.notify.domain.deidentify import Telling
 from services.notify.domain.intents import Template
 from services.notify.domain.matters import CONFIRMED_FIRST, VERBS
@@ -17,7 +17,7 @@ from services.notify.domain.things import RESOURCES, TOPICS, ConsultState, Refer
 from services.notify.domain.views import Told
 from services.notify.routes.look import PAGES
 from shared.events.intake import Adviser, Manner
-from shared.types import Urgency
+from shared.types import Role, Urgency
 
 TEMPLATES: tuple[Template, ...] = get_args(Template)
 LINK = f"https://messages.example.org/m/{'x' * 43}"
@@ -56,6 +56,8 @@ def test_whatever_a_page_can_say_has_a_text() -> None:
     wanted |= {f"adviser_{one}" for one in get_args(Adviser)} | {f"leave_out_{one}" for one in get_args(Telling)}
     wanted |= {f"{verb}_sure" for verbs in CONFIRMED_FIRST.values() for verb in verbs}
     wanted |= {f"urgency_{one}" for one in Urgency} | {f"manner_{one}" for one in get_args(Manner)}
+    wanted |= {f"{what}_{kind}" for what in ("wait", "do") for kind in waits.KINDS}
+    wanted |= {f"staff_{role}{rest}" for role in (Role.PEER, Role.CLINICIAN) for rest in ("", "_reachable")}
     wanted |= {f"pin_{why}" for why in ("wrong", "locked", "blocked")}
     assert wanted <= page.keys()
 

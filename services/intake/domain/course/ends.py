@@ -121,4 +121,6 @@ def _overdue_choice(case: Case, stage: Choosing | Accepted, kind: TimerKind, wha
     to_tell = tuple(one for one in what.coordinators if one not in case.ask.bars)
     if not to_tell or not stage.reminded or stage.counted:
         return step
-    return replace(step, facts=(ChoiceOverdue(recipients=to_tell, due=due),), acts=("choice_overdue",))
+    of = stage.support.assignment if isinstance(stage, Accepted) else None
+    fact = ChoiceOverdue(recipients=to_tell, due=due, assignment=of)
+    return replace(step, facts=(fact,), acts=("choice_overdue",))

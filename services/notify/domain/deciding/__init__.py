@@ -10,8 +10,9 @@ from uuid import UUID
 
 from services.notify.domain import intents
 from services.notify.domain.case import Answer, CaseState, Step
-from services.notify.domain.deciding import consults, messages, offers, pages, referrals, replies
+from services.notify.domain.deciding import consults, messages, offers, pages, referrals, replies, waiting
 from services.notify.domain.deciding.planning import Planner
+from services.notify.domain.waits import Thing
 from shared.events.intake import CaseClosed, CaseWithdrawn, ChoiceOverdue, ContactReleased, OutreachAsked
 from shared.events.referral import AnswerSettled
 
@@ -21,6 +22,7 @@ Course = (
     | pages.Heard
     | consults.Heard
     | referrals.Heard
+    | waiting.Heard
     | ChoiceOverdue
     | ContactReleased
     | OutreachAsked
@@ -59,13 +61,14 @@ class Decider:
             case Answer():
                 return replies.answered(plan, state, what)
             case CaseWithdrawn():
-                return Step(_over(plan, state), ending="withdrawn")
+                return Step(waiting.withdrawn(_over(plan, state)), ending="withdrawn")
             case CaseClosed():
                 return Step(replace(state, ending="closed"), ending="closed")
             case _ if state.ending is not None:
                 return Step(state)
             case _:
-                return _heard(plan, state, what)
+                step = _heard(plan, state, what)
+                return replace(step, state=waiting.after(step.state, what))
 
 
 def _heard(plan: Planner, state: CaseState, fact: Course) -> Step:
@@ -77,9 +80,12 @@ def _heard(plan: Planner, state: CaseState, fact: Course) -> Step:
         return referrals.heard(plan, state, fact)
     if isinstance(fact, offers.Heard):
         return offers.heard(plan, state, fact)
+    if isinstance(fact, waiting.Heard):
+        return Step(state)
     match fact:
         case ChoiceOverdue():
-            return plan.count(state, fact.recipients, until=fact.due)
+            thing = Thing("choice", fact.assignment or state.case_id)
+            return plan.count(state, thing, fact.recipients, until=fact.due)
         case ContactReleased():
             if fact.consent is not None or fact.assignment in state.referrals:
                 return referrals.released(plan, state, fact)

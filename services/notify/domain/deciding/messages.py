@@ -69,6 +69,8 @@ def addresses_forgotten(state: CaseState) -> CaseState:
 
 def _still_wanted(state: CaseState, intent: Intent) -> bool:
     """What it is about may have ended while an attempt was under way: then it is not tried again."""
+    if intent.template == "count" and state.waits_for(intent.person) is False:
+        return False
     matter = state.matters.get(intent.subject)
     return state.ending is None and (matter is None or matter.live)
 

@@ -11,6 +11,7 @@ from services.notify.domain.deciding import consults
 from services.notify.domain.deciding.planning import Planner, moved
 from services.notify.domain.matters import Matter
 from services.notify.domain.things import seat_id
+from services.notify.domain.waits import PRESSING, Thing
 from shared.events.intake import ContactReleased
 from shared.events.matching import (
     AssignmentEnded,
@@ -51,7 +52,8 @@ def heard(plan: Planner, state: CaseState, fact: Heard) -> Step:
         case AssignmentEnded():
             return Step(_assignment_ended(plan, state, fact))
         case NobodyFound():
-            return plan.count(state, fact.recipients, until=fact.next_try)
+            thing = Thing("nobody_found", state.case_id, urgent=fact.urgency in PRESSING)
+            return plan.count(state, thing, fact.recipients, until=fact.next_try)
         case ReplySettled():
             return Step(state.with_outcome(fact.reply, fact.outcome))
         case _:

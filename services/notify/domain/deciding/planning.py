@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.notify.domain import intents
+from services.notify.domain import intents, waits
 from services.notify.domain.case import CaseState, Step
 from services.notify.domain.intents import Intent, Template
 from services.notify.domain.matters import Matter
@@ -53,16 +53,28 @@ class Planner:
         )
         return Step(replace(state, intents={**state.intents, **{one.intent_id: one for one in planned}}), sends=planned)
 
-    def count(self, state: CaseState, recipients: Iterable[PersonId], *, until: datetime | None = None) -> Step:
-        """Tell these persons, once in four hours each, that something is waiting: no more than that."""
+    def count(
+        self,
+        state: CaseState,
+        thing: waits.Thing,
+        recipients: Iterable[PersonId],
+        *,
+        until: datetime | None = None,
+    ) -> Step:
+        """This waits, and the pages of these persons count it; each is told so once in four hours, by a mail.
+
+        Whoever is barred, by what was heard here since, is left out; and so is everybody once the case is closing.
+        """
+        told = [person for person in dict.fromkeys(recipients) if state.counts_for(person)]
+        after = replace(state, waits=waits.told(state.waits, thing, told, self.now))
         recent = {
             intent.person
             for intent in state.intents.values()
             if intent.template == "count" and intent.planned_at > self.now - COUNT_AGAIN_AFTER
         }
-        told = [person for person in dict.fromkeys(recipients) if person not in recent]
+        mailed = [(person, state.case_id) for person in told if person not in recent]
         expires = max(until or self.now, self.now + COUNT_AGAIN_AFTER)
-        return self.plan(state, "count", [(person, state.case_id) for person in told], expires=expires)
+        return self.plan(after, "count", mailed, expires=expires)
 
     def told_over(self, state: CaseState, matters: Iterable[Matter]) -> CaseState:
         """One neutral line to each person who was told of one of these, of no case any more."""

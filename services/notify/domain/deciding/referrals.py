@@ -13,6 +13,7 @@ from services.notify.domain.case import CaseState, Step
 from services.notify.domain.deciding.planning import Planner, ended_seats, moved
 from services.notify.domain.matters import Matter
 from services.notify.domain.things import Referral, seat_of
+from services.notify.domain.waits import Thing
 from shared.events.intake import ConsentWithdrawn, ContactReleased, DirectAsked
 from shared.events.referral import (
     ConsentAsked,
@@ -55,7 +56,7 @@ def heard(plan: Planner, state: CaseState, fact: Heard) -> Step:
         case ReferralRequested():
             return _requested(plan, state, known, fact)
         case HandoffOverdue():
-            return plan.count(state, fact.recipients)
+            return plan.count(state, Thing("handoff", fact.referral), fact.recipients)
         case ReferralCompleted() | ReferralFailed() | ReferralCancelled() | ConsentWithdrawn():
             return _over(plan, state, known, fact)
         case _:
@@ -152,7 +153,9 @@ def _over(plan: Planner, state: CaseState, known: Referral, fact: Ending) -> Ste
         case _:
             assert_never(fact)
     after = ended_seats(plan.told_over(state.with_referral(now), told), fact.referral)
-    return plan.count(after, fact.recipients) if isinstance(fact, ReferralFailed) else Step(after)
+    if not isinstance(fact, ReferralFailed):
+        return Step(after)
+    return plan.count(after, Thing("referral_failed", fact.referral), fact.recipients)
 
 
 def released(plan: Planner, state: CaseState, fact: ContactReleased) -> Step:

@@ -45,7 +45,7 @@ MAILS: Mapping[Template, MailText] = {
         "Su dirección ha cambiado",
         "Se ha cambiado la dirección para enviarle mensajes. Si le sorprende, avise a quien lleva sus datos.\n",
     ),
-    "count": MailText("Hay una petición en espera", "Hay una petición que espera respuesta.\n"),
+    "count": MailText("Hay una petición en espera", "Hay una petición que espera respuesta.\n\nAbrir: {link}\n"),
     "over": MailText(
         "Su último mensaje", "Su último mensaje ya no hace falta. No tiene que hacer nada más. Gracias.\n"
     ),
@@ -244,6 +244,33 @@ PAGES: Mapping[str, str] = {
     "outreach_kept": "Su dirección se usó para este único mensaje y no se guarda. Nadie sabrá si abre esta página.",
     "outreach_open": "Ver qué hay",
     "outreach_now": "Si necesita a alguien ahora:",
+    "team_waits": "Lo que espera ahora",
+    "team_nothing": "Ahora no hay nada en espera.",
+    "team_gone": "Este enlace ya no está abierto. Lo que aún espera está detrás del enlace de otro mensaje.",
+    "team_regional": "Estas son las cifras de una sola agencia de la región. Sus coordinadores también tienen una "
+    "página así y pueden llamarle.",
+    "team_ask": "Lo que se indica abajo les toca a ellos; ayude en lo que pueda.",
+    "team_how": "Solo se cuenta aquello de lo que se le ha avisado a usted, y no se nombra a nadie.",
+    "wait_nobody_found": "Peticiones para las que no se ha encontrado a nadie",
+    "wait_choice": "Personas que aún no han elegido compañero, o no han dicho que este puede contactarlas",
+    "wait_handoff": "Traspasos a un profesional clínico sin confirmar",
+    "wait_referral_failed": "Derivaciones para las que no se encontró profesional clínico",
+    "wait_urgent": "Hace falta alguien ahora o en menos de una hora",
+    "do_nobody_found": "Pida a todos los compañeros que respondan a sus mensajes, corrija sus horarios y añada o "
+    "verifique compañeros.",
+    "do_call_duty": "Si no basta, llame al coordinador regional de guardia.",
+    "do_choice": "Solo ellas pueden decidirlo, y su propia página se lo recuerda. Vuelva a explicar a toda la agencia "
+    "cómo regresar a esa página, y no busque de quién se trata.",
+    "do_handoff": "Pida a todos los profesionales clínicos y compañeros que digan en su propio enlace cuándo se ha "
+    "hecho un traspaso.",
+    "do_referral_failed": "Pregunte a los profesionales clínicos si pueden atender a más personas, añada o verifique "
+    "profesionales y mantenga al día los recursos externos: son lo que esa persona tiene ahora.",
+    "team": "El equipo",
+    "staff_peer": "Compañeros",
+    "staff_peer_reachable": "Compañeros que pueden recibir mensajes",
+    "staff_clinician": "Profesionales clínicos",
+    "staff_clinician_reachable": "Profesionales clínicos que pueden recibir mensajes",
+    "staff_how": "No se pregunta a quien no ha confirmado una dirección y elegido un PIN, o tiene el PIN bloqueado.",
     "topic_sleep": "Sueño",
     "topic_stress": "Estrés",
     "topic_anger": "Ira",
