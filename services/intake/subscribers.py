@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from services.intake.actions import cases
 from services.intake.store import directory
-from services.intake.store.directory import Heard
 from shared.casework import Input
 from shared.db import Transaction
 from shared.delivery import Received
@@ -24,7 +23,7 @@ from shared.events.matching import (
     SearchStarted,
     ShortlistReady,
 )
-from shared.events.notify import ContactStopped, ContactVerified, DangerReported, PageSettled
+from shared.events.notify import DangerReported, PageSettled
 from shared.events.referral import (
     ConsentAsked,
     HumanContactConfirmed,
@@ -42,7 +41,7 @@ from shared.events.referral import (
     ResourcesGiven,
     RungPaged,
 )
-from shared.types import PersonId
+from shared.news import verified_in
 
 ORDINARY: tuple[type[Fact], ...] = (
     SearchStarted,
@@ -83,7 +82,7 @@ async def ordinary(tx: Transaction, received: Sequence[Received]) -> None:
 
     And who can be told things (`peerline.notify`).
     """
-    await directory.hear(tx, _verified(received))
+    await directory.hear(tx, verified_in(received))
     await cases.take(tx, _inputs(received, ORDINARY))
 
 
@@ -100,17 +99,4 @@ def _inputs(received: Sequence[Received], concerned: tuple[type[Fact], ...]) -> 
         Input(one.envelope.agency_id, one.case_id, one.fact, one.envelope.event_id)
         for one in received
         if isinstance(one.fact, concerned)
-    ]
-
-
-def _verified(received: Sequence[Received]) -> list[Heard]:
-    return [
-        Heard(
-            one.envelope.agency_id,
-            PersonId(one.envelope.subject),
-            one.fact.revision,
-            verified=isinstance(one.fact, ContactVerified),
-        )
-        for one in received
-        if isinstance(one.fact, ContactVerified | ContactStopped)
     ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from services.intake.domain.rungs import Helper
 from shared import vault
 from shared.db import Transaction
+from shared.news import Verified
 from shared.types import AgencyId, PersonId, Role
 from shared.vault import Keyring
 
@@ -39,16 +40,6 @@ class PersonCard:
     hours: str
     language: str
     attributes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What notify says of a person's contact points: verified or not, and for which revision of them."""
-
-    agency_id: AgencyId
-    person_id: PersonId
-    revision: int
-    verified: bool
 
 
 _FIND = """
@@ -156,17 +147,16 @@ UPDATE people p SET verified = u.verified
 """
 
 
-async def hear(tx: Transaction, heard: Sequence[Heard]) -> None:
-    """Note who is verified, for the agency to read back; the last word about a person counts.
+async def hear(tx: Transaction, heard: Sequence[Verified]) -> None:
+    """Note who is verified, each once, for the agency to read back.
 
     What is about points that have changed since then, or about somebody unknown, changes nothing.
     """
-    last = {one.person_id: one for one in heard}.values()
-    if last:
+    if heard:
         await tx.connection.execute(
             _HEAR,
-            [one.person_id for one in last],
-            [one.agency_id for one in last],
-            [one.revision for one in last],
-            [one.verified for one in last],
+            [one.person for one in heard],
+            [one.agency_id for one in heard],
+            [one.revision for one in heard],
+            [one.verified for one in heard],
         )

@@ -68,12 +68,6 @@ async def people(tx: Transaction, agencies: Collection[AgencyId], now: datetime)
     return People(found, loads)
 
 
-async def duty(tx: Transaction) -> list[PersonId]:
-    """The region's duty coordinators who can be told something."""
-    rows = await tx.connection.fetch("SELECT person_id FROM duty WHERE active AND verified")
-    return [PersonId(row["person_id"]) for row in rows]
-
-
 _HOLD = """
 INSERT INTO peer_load(peer_id, season)
 SELECT p, $2 FROM unnest($1::uuid[]) t(p) ORDER BY p

@@ -4,33 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from services.referral.domain.world import NOTHING, Person
 from shared.db import Transaction
-from shared.events.intake import AgencySet, PersonSet
+from shared.events.intake import AgencySet
 from shared.events.policy import Capabilities
+from shared.news import Listed, Verified
 from shared.types import AgencyId, PersonId, Role
-
-
-@dataclass(frozen=True)
-class Verified:
-    """Whether a person can be told anything, by the revision of the contact points it was said of."""
-
-    person: PersonId
-    agency_id: AgencyId
-    verified: bool
-    revision: int
-
-
-@dataclass(frozen=True)
-class OnDuty:
-    """Whether a person of the region is on duty."""
-
-    person: PersonId
-    revision: int
-    active: bool
-
 
 # Tokens hold no blanks: an array of arrays cannot be unnested row by row, joined texts can.
 _SET_PERSONS = """
@@ -46,15 +26,15 @@ RETURNING person_id, active AND role = 'clinician' AS clinician
 """
 
 
-async def set_persons(tx: Transaction, persons: Sequence[tuple[PersonId, AgencyId, PersonSet]]) -> set[PersonId]:
+async def set_persons(tx: Transaction, persons: Sequence[Listed]) -> set[PersonId]:
     """Persons as they are now, each once. Returns those whose row is new or has changed and who are no clinicians."""
     if not persons:
         return set()
-    facts = [fact for _, _, fact in persons]
+    facts = [one.fact for one in persons]
     rows = await tx.connection.fetch(
         _SET_PERSONS,
-        [person for person, _, _ in persons],
-        [agency for _, agency, _ in persons],
+        [one.person for one in persons],
+        [one.agency_id for one in persons],
         [fact.revision for fact in facts],
         [fact.active for fact in facts],
         [fact.role for fact in facts],
@@ -62,25 +42,6 @@ async def set_persons(tx: Transaction, persons: Sequence[tuple[PersonId, AgencyI
         [fact.language for fact in facts],
     )
     return {PersonId(row["person_id"]) for row in rows if not row["clinician"]}
-
-
-_SET_DUTY = """
-INSERT INTO duty(person_id, revision, active)
-SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bool[]) t(p, r, a) ORDER BY p
-ON CONFLICT (person_id) DO UPDATE SET revision = excluded.revision, active = excluded.active
- WHERE duty.revision < excluded.revision
-"""
-
-
-async def set_duty(tx: Transaction, people: Sequence[OnDuty]) -> None:
-    """The region's duty coordinators as they are now, each once."""
-    if people:
-        await tx.connection.execute(
-            _SET_DUTY,
-            [one.person for one in people],
-            [one.revision for one in people],
-            [one.active for one in people],
-        )
 
 
 _SET_AGENCIES = """
@@ -126,25 +87,6 @@ async def verify(tx: Transaction, people: Sequence[Verified]) -> set[PersonId]:
     return {PersonId(row["person_id"]) for row in rows if not row["verified"]}
 
 
-_VERIFY_DUTY = """
-INSERT INTO duty(person_id, verified, verified_revision)
-SELECT * FROM unnest($1::uuid[], $2::bool[], $3::bigint[]) t(p, v, r) ORDER BY p
-ON CONFLICT (person_id) DO UPDATE SET verified = excluded.verified, verified_revision = excluded.verified_revision
- WHERE duty.verified_revision <= excluded.verified_revision
-"""
-
-
-async def verify_duty(tx: Transaction, people: Sequence[Verified]) -> None:
-    """Persons of the region, each once."""
-    if people:
-        await tx.connection.execute(
-            _VERIFY_DUTY,
-            [one.person for one in people],
-            [one.verified for one in people],
-            [one.revision for one in people],
-        )
-
-
 PEOPLE = """
 SELECT agency_id, person_id, role, attributes, language FROM people
  WHERE agency_id = ANY ($1::uuid[]) AND active AND verified AND role IN ('peer', 'coordinator', 'clinician')
@@ -166,9 +108,3 @@ async def capabilities(tx: Transaction, agencies: Collection[AgencyId]) -> dict[
         "SELECT agency_id, capabilities FROM agencies WHERE agency_id = ANY ($1::uuid[])", list(agencies)
     )
     return {AgencyId(row["agency_id"]): Capabilities.model_validate_json(row["capabilities"]) for row in rows}
-
-
-async def duty(tx: Transaction) -> list[PersonId]:
-    """The region's duty coordinators who can be told something."""
-    rows = await tx.connection.fetch("SELECT person_id FROM duty WHERE active AND verified ORDER BY person_id")
-    return [PersonId(row["person_id"]) for row in rows]

@@ -10,6 +10,7 @@ from services.intake.domain.directory import index_of
 from services.intake.store import directory as store
 from shared import vault
 from shared.events.intake import ContactPointsSet, PersonSet
+from shared.news import Verified
 from shared.types import REGION, PersonId, Role
 from tests.integration.intake_agency.office import DIRECTORY, Office, member, peer
 
@@ -138,7 +139,7 @@ async def test_a_changed_address_is_a_new_point_and_nobody_is_verified_by_it(off
 async def verify(office: Office, agency_id: Any, *, revision: int) -> None:
     person = await office.sql.fetchval("SELECT person_id FROM people WHERE agency_id = $1", agency_id)
     async with office.db.transaction([agency_id]) as tx:
-        await store.hear(tx, [store.Heard(agency_id, PersonId(person), revision, verified=True)])
+        await store.hear(tx, [Verified(PersonId(person), agency_id, verified=True, revision=revision)])
 
 
 async def test_an_address_opens_for_its_point_alone(office: Office) -> None:
