@@ -13,7 +13,8 @@ from services.matching.store import loads
 from shared.events.intake import CaseClosed, RequestSubmitted
 from shared.events.matching import OfferMade
 from shared.types import AgencyId, Urgency
-from tests.integration.matching.bench import Bench, Said, cases, kinds, persons
+from tests.harness.bench import Said, cases
+from tests.integration.matching.bench import Bench, kinds, persons
 from tests.integration.matching.test_walk_on_postgres import answer
 from tests.unit.matching.given import ask, told
 

@@ -25,7 +25,8 @@ from shared.events.referral import (
     RungPaged,
 )
 from shared.types import AgencyId, CaseId, Lane, PersonId, Role, Structure
-from tests.integration.referral.bench import TABLES, Bench, Said, cases
+from tests.harness.bench import Said, cases
+from tests.integration.referral.bench import TABLES, Bench
 from tests.unit.referral.given import (
     ADVISOR,
     ANA,
@@ -293,7 +294,7 @@ async def test_another_agencys_people_are_never_asked(bench: Bench) -> None:
 async def test_an_older_record_of_directory_or_agency_changes_nothing(staffed: Bench) -> None:
     (case,) = cases(1)
     await staffed.may(ADVISOR, CA)
-    staffed._revision = 0  # noqa: SLF001
+    staffed.revision = 0
     await staffed.may(SUPERVISOR, CS)
     await supported(staffed, case)
     assert settled(await staffed.hear(case, wanted())) == ["information_given"]
