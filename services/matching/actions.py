@@ -171,8 +171,9 @@ async def take(tx: Transaction, inputs: Sequence[Input]) -> None:
 
 
 async def learn(tx: Transaction, news: News) -> list[Input]:
-    """Take over who people are, and who can be told things. Returns the searches that are to look again."""
-    changed = await directory.set_persons(tx, news.persons)
+    """Take over who is there, and who can be told things. Returns the searches that are to look again."""
+    changed = await directory.set_agencies(tx, news.agencies)
+    changed |= await directory.set_persons(tx, news.persons)
     changed |= await directory.verify(tx, news.verified)
     await duty.learn(tx, news.duty, news.duty_verified)
     return await _looks(tx, changed)

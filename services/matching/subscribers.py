@@ -61,5 +61,5 @@ async def crisis(tx: Transaction, received: Sequence[Received]) -> None:
 
 
 async def directory(tx: Transaction, received: Sequence[Received]) -> None:
-    """peerline.directory. Of agencies nothing is kept: zone and policy come with persons and cases."""
+    """peerline.directory. Of agencies, whether they are there: zone and policy come with persons and cases."""
     await actions.take(tx, await actions.learn(tx, news_in(received)))

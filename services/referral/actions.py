@@ -160,7 +160,10 @@ async def learn(tx: Transaction, news: News) -> list[Input]:
     stopped = await directory.verify(tx, news.verified)
     await duty.learn(tx, news.duty, news.duty_verified)
     held = await pathways.held_by(tx, left | stopped)
-    return [Input(agency, case, ClinicianGone(clinician, left=clinician in left)) for case, agency, clinician in held]
+    return [
+        Input(agency, case, ClinicianGone(clinician, left=(agency, clinician) in left))
+        for case, agency, clinician in held
+    ]
 
 
 async def fire(tx: Transaction, fired: Sequence[Fired]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shared.db import Transaction
+from shared.events.intake import AgencySet
 from shared.news import Listed, Verified
 from shared.types import AgencyId
 
@@ -72,3 +73,25 @@ async def verify(tx: Transaction, people: Sequence[Verified]) -> set[AgencyId]:
         [one.revision for one in people],
     )
     return {AgencyId(row["agency_id"]) for row in rows if row["useful"]}
+
+
+_SET_AGENCIES = """
+INSERT INTO agencies(agency_id, revision, active)
+SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bool[]) t(a, r, c) ORDER BY a
+ON CONFLICT (agency_id) DO UPDATE SET revision = excluded.revision, active = excluded.active
+ WHERE agencies.revision < excluded.revision
+RETURNING agency_id, active
+"""
+
+
+async def set_agencies(tx: Transaction, agencies: Sequence[tuple[AgencyId, AgencySet]]) -> set[AgencyId]:
+    """Whether these agencies are there, each once. Returns those that are, of which something newer was told."""
+    if not agencies:
+        return set()
+    rows = await tx.connection.fetch(
+        _SET_AGENCIES,
+        [agency for agency, _ in agencies],
+        [fact.revision for _, fact in agencies],
+        [fact.active for _, fact in agencies],
+    )
+    return {AgencyId(row["agency_id"]) for row in rows if row["active"]}

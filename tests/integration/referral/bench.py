@@ -12,6 +12,7 @@ from shared.types import PersonId, Role
 from tests.harness import bench
 from tests.harness.bench import Doors, Said
 
+LICENCE = "licence:us-ut"
 TABLES = ("pathways", "ladders", "pages", "consults", "referrals", "cases")
 GROUPS = {"ordinary": subscribers.ordinary, "crisis": subscribers.crisis, "directory": subscribers.directory}
 

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-import pytest_asyncio
 
 from shared.events import Fact
 from shared.events.intake import CaseClosed, CaseClosing, CaseWithdrawn, ConsentGiven, RequestSubmitted
@@ -26,7 +25,7 @@ from shared.events.referral import (
 )
 from shared.types import AgencyId, CaseId, Lane, PersonId, Role, Structure
 from tests.harness.bench import Said, cases
-from tests.integration.referral.bench import TABLES, Bench
+from tests.integration.referral.bench import LICENCE, TABLES, Bench
 from tests.unit.referral.given import (
     ADVISOR,
     ANA,
@@ -56,21 +55,6 @@ from tests.unit.referral.given import (
     settled,
     wanted,
 )
-
-LICENCE = "licence:us-ut"
-
-
-@pytest_asyncio.fixture
-async def staffed(bench: Bench) -> Bench:
-    """An agency with everybody, under a Clinical Supervisor."""
-    await bench.may(SUPERVISOR, CS)
-    await bench.staff(PETRA, PAUL, role=Role.PEER)
-    await bench.staff(CORA, role=Role.COORDINATOR)
-    await bench.staff(COLE, role=Role.COORDINATOR, attributes=("deputy",))
-    await bench.staff(CLEO, role=Role.CLINICIAN, attributes=(LICENCE, "on_call"))
-    await bench.staff(CARL, role=Role.CLINICIAN, attributes=(LICENCE, "deputy"))
-    await bench.on_duty(DORA)
-    return bench
 
 
 async def supported(bench: Bench, case: CaseId, structure: Structure = CS) -> None:
