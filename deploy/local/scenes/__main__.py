@@ -109,7 +109,7 @@ async def staged(region: LocalRegion, say: Callable[[str], None]) -> AsyncIterat
             await connection.close()
 
     async with timeline.watching(region.endpoints.kafka, region.topic_prefix) as watcher:
-        yield Stage(region, people, mailbox, watcher, move_clock, say)
+        yield Stage(region, people, mailbox, watcher, move_clock)
 
 
 async def run(console: Console) -> list[str]:

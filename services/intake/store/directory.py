@@ -18,20 +18,6 @@ RECORD = "record"
 
 
 @dataclass(frozen=True)
-class FoundPerson:
-    """An active person whom one of the asked indexes names.
-
-    `matched` says which: pairs of `ref`, `name`, `badge` or `unit` and the index asked for.
-    """
-
-    person_id: PersonId
-    role: Role
-    ref_index: bytes
-    supervisor_ref_index: bytes | None
-    matched: tuple[tuple[str, bytes], ...]
-
-
-@dataclass(frozen=True)
 class PersonCard:
     """What a requester may see of a peer after the release. `shows` is what the peer chose to show, e.g. a number."""
 
@@ -40,54 +26,6 @@ class PersonCard:
     hours: str
     language: str
     attributes: tuple[str, ...]
-
-
-_FIND = """
-SELECT p.person_id, p.role, p.ref_index, p.supervisor_ref_index,
-       array_agg(m.kind ORDER BY m.kind) AS kinds, array_agg(m.index ORDER BY m.kind) AS indexes
-  FROM people p
- CROSS JOIN LATERAL (VALUES ('ref', p.ref_index), ('name', p.name_index), ('badge', p.badge_index),
-                            ('unit', p.unit_index)) m(kind, index)
- WHERE p.agency_id = $1 AND p.active AND m.index = ANY ($2::bytea[])
-   AND (p.ref_index = ANY ($2::bytea[]) OR p.name_index = ANY ($2::bytea[])
-        OR p.badge_index = ANY ($2::bytea[]) OR p.unit_index = ANY ($2::bytea[]))
- GROUP BY p.person_id, p.agency_id ORDER BY p.person_id
-"""
-
-
-async def find_people(tx: Transaction, agency_id: AgencyId, indexes: Sequence[bytes]) -> list[FoundPerson]:
-    """Active people of an agency whom any of these indexes (`domain.directory.index_of`) names; all who match."""
-    if not indexes:
-        return []
-    return [
-        FoundPerson(
-            person_id=PersonId(row["person_id"]),
-            role=Role(row["role"]),
-            ref_index=row["ref_index"],
-            supervisor_ref_index=row["supervisor_ref_index"],
-            matched=tuple(zip(row["kinds"], row["indexes"], strict=True)),
-        )
-        for row in await tx.connection.fetch(_FIND, agency_id, list(indexes))
-    ]
-
-
-# UNION (not ALL) ends the walk where a chain bites its own tail.
-_CHAIN = """
-WITH RECURSIVE chain(ref) AS (
-    SELECT unnest($2::bytea[])
-    UNION
-    SELECT p.supervisor_ref_index FROM chain c JOIN people p ON p.ref_index = c.ref
-     WHERE p.agency_id = $1 AND p.active AND p.supervisor_ref_index IS NOT NULL)
-SELECT p.person_id FROM chain c JOIN people p ON p.ref_index = c.ref WHERE p.agency_id = $1 AND p.active
-"""
-
-
-async def chain_of_command(tx: Transaction, agency_id: AgencyId, ref_indexes: Collection[bytes]) -> set[PersonId]:
-    """The people with these references, and everybody above them, up to the top."""
-    if not ref_indexes:
-        return set()
-    rows = await tx.connection.fetch(_CHAIN, agency_id, list(ref_indexes))
-    return {PersonId(row["person_id"]) for row in rows}
 
 
 async def helpers(tx: Transaction, agencies: Collection[AgencyId]) -> list[Helper]:
