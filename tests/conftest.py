@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.harness.fixtures import _engines, _own_engines, _region, cluster, database, pool, topics, town
+from tests.harness.fixtures import _engines, _own_engines, _region, bus, cluster, database, pool, seen, topics, town
 
-__all__ = ["_engines", "_own_engines", "_region", "cluster", "database", "pool", "topics", "town"]
+__all__ = ["_engines", "_own_engines", "_region", "bus", "cluster", "database", "pool", "seen", "topics", "town"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, cast
+from typing import cast
 from uuid import UUID
 
 from services.matching.domain.case import BY_PEER, Assigned, Case, Ended, HeardOf, InContact, Offer, Open, State, stands
@@ -17,7 +17,7 @@ from services.matching.store import directory, loads
 from services.matching.store.cases import Refusal
 from shared import casework, clock, duty, timers
 from shared.anchors import PLACEHOLDER, Anchor
-from shared.casework import Decided, Input, Standing, Wake
+from shared.casework import Decided, Input, Standing, Wake, ending_of
 from shared.db import Transaction
 from shared.events.intake import CaseClosed, CaseClosing, CaseWithdrawn, ContactReleased
 from shared.news import News
@@ -79,7 +79,7 @@ class SearchBook:
             Wake(alarm.of, alarm.subject, alarm.version, alarm.at, Lane.CRISIS if alarm.crisis else Lane.ORDINARY)
             for alarm in effects.alarms
         )
-        return Decided(after, tuple(effects.facts), tuple(wakes), tuple(effects.acts), _ending(heard))
+        return Decided(after, tuple(effects.facts), tuple(wakes), tuple(effects.acts), ending_of(heard))
 
     def standing(self, state: State) -> Standing:
         """As `domain.stands`."""
@@ -156,12 +156,6 @@ def _left(old: State, new: Open) -> list[UUID]:
 def _relief(agency: AgencyId, lane: Lane, now: datetime) -> Due:
     """At most one a second and agency: a burst of answers is one look."""
     return Due(agency, lane, RELIEF, agency, agency, int(now.timestamp()), now)
-
-
-def _ending(heard: Heard) -> Literal["withdrawn", "closed"] | None:
-    if isinstance(heard, CaseClosed):
-        return "closed"
-    return "withdrawn" if isinstance(heard, CaseWithdrawn) else None
 
 
 async def take(tx: Transaction, inputs: Sequence[Input]) -> None:

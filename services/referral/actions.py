@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Literal, cast
+from typing import cast
 from uuid import UUID
 
 from services.referral.domain import case as cases
@@ -17,7 +17,7 @@ from services.referral.domain.world import ClinicianGone, World
 from services.referral.store import directory, ladders, pathways
 from shared import casework, clock, duty
 from shared.anchors import PLACEHOLDER, Anchor
-from shared.casework import Decided, Input, Standing, Wake
+from shared.casework import Decided, Input, Standing, Wake, ending_of
 from shared.db import Transaction
 from shared.events.intake import (
     CaseClosed,
@@ -105,7 +105,7 @@ class PathwayBook:
             Wake(one.of, one.subject, one.version, one.at, Lane.CRISIS if one.of in OF_A_CRISIS else Lane.ORDINARY)
             for one in step.alarms
         )
-        return Decided(step.state, step.facts, wakes, step.acts, _ending(said))
+        return Decided(step.state, step.facts, wakes, step.acts, ending_of(said))
 
     def standing(self, state: Case) -> Standing:
         """As `domain.standing`."""
@@ -139,12 +139,6 @@ def _itself(case: Case) -> Case:
 
 def _moved(case: CaseId, old: Case, new: Case) -> list[tuple[CaseId, Consult]]:
     return [(case, one) for one in new.consults if one != old.consult(one.consult_id)]
-
-
-def _ending(said: Heard) -> Literal["withdrawn", "closed"] | None:
-    if isinstance(said, CaseClosed):
-        return "closed"
-    return "withdrawn" if isinstance(said, CaseWithdrawn) else None
 
 
 async def take(tx: Transaction, inputs: Sequence[Input]) -> None:

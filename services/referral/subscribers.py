@@ -5,52 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from services.referral import actions
+from services.referral.domain.heard import Heard
 from shared.casework import Input
 from shared.db import Transaction
 from shared.delivery import Received
-from shared.events.intake import (
-    CaseClosed,
-    CaseClosing,
-    CaseWithdrawn,
-    ConsentGiven,
-    ConsentWithdrawn,
-    CrisisRaised,
-    DirectAsked,
-    RequestSubmitted,
-)
-from shared.events.matching import AssignmentEnded, PeerAssigned
-from shared.events.notify import (
-    ClinicianWanted,
-    ConsultAsked,
-    ConsultReplied,
-    DangerReported,
-    PageReplied,
-    PageSettled,
-    ReferralReplied,
-    ResourcesOffered,
-)
 from shared.news import news_in
-
-OF_A_CASE = (
-    RequestSubmitted,
-    DirectAsked,
-    ConsentGiven,
-    ConsentWithdrawn,
-    CaseClosing,
-    PeerAssigned,
-    AssignmentEnded,
-    ConsultAsked,
-    ConsultReplied,
-    ClinicianWanted,
-    ResourcesOffered,
-    ReferralReplied,
-    CrisisRaised,
-    CaseWithdrawn,
-    CaseClosed,
-    DangerReported,
-    PageSettled,
-    PageReplied,
-)
 
 
 async def ordinary(tx: Transaction, received: Sequence[Received]) -> None:
@@ -73,5 +32,5 @@ def _inputs(received: Iterable[Received]) -> list[Input]:
     return [
         Input(one.envelope.agency_id, one.case_id, one.fact, one.envelope.event_id)
         for one in received
-        if isinstance(one.fact, OF_A_CASE)
+        if isinstance(one.fact, Heard)
     ]

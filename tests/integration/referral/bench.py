@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from uuid import UUID
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
 
 from services.referral import actions, subscribers
 from shared.events.intake import PersonSet
-from shared.events.notify import ContactVerified
+from shared.events.notify import ContactVerified, PageReplied, PageVerb
+from shared.events.referral import RungPaged
 from shared.types import PersonId, Role
 from tests.harness import bench
 from tests.harness.bench import Doors, Said
@@ -53,3 +55,11 @@ class Bench(bench.Bench):
             table: await self.sql.fetchval(f"SELECT count(*) FROM {table} WHERE {column} = $1", case)  # noqa: S608
             for table, column in columns.items()
         }
+
+
+def page_reply(paged: RungPaged, who: PersonId, verb: PageVerb) -> PageReplied:
+    """What notify says when a paged person has pressed a button."""
+    page = next(page for page, person in paged.pages if person == who)
+    return PageReplied(
+        reply=uuid4(), page=page, ladder=paged.ladder, person=who, verb=verb, received_at=datetime.now(UTC)
+    )

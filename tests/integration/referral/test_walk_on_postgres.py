@@ -9,7 +9,7 @@ import pytest
 
 from shared.events import Fact
 from shared.events.intake import CaseClosed, CaseClosing, CaseWithdrawn, ConsentGiven, RequestSubmitted
-from shared.events.notify import ContactStopped, ContactVerified, PageReplied, PageVerb, ReferralReplied, ReferralVerb
+from shared.events.notify import ContactStopped, ContactVerified, ReferralReplied, ReferralVerb
 from shared.events.referral import (
     ConsentAsked,
     ConsultAnswered,
@@ -25,7 +25,7 @@ from shared.events.referral import (
 )
 from shared.types import AgencyId, CaseId, Lane, PersonId, Role, Structure
 from tests.harness.bench import Said, cases
-from tests.integration.referral.bench import LICENCE, TABLES, Bench
+from tests.integration.referral.bench import LICENCE, TABLES, Bench, page_reply
 from tests.unit.referral.given import (
     ADVISOR,
     ANA,
@@ -80,13 +80,6 @@ async def consented(bench: Bench, case: CaseId) -> tuple[UUID, ReferralRequested
 
 def answer(referral: UUID, who: PersonId, verb: ReferralVerb) -> ReferralReplied:
     return ReferralReplied(reply=uuid4(), referral=referral, person=who, verb=verb, received_at=datetime.now(UTC))
-
-
-def page_reply(paged: RungPaged, who: PersonId, verb: PageVerb) -> PageReplied:
-    page = next(page for page, person in paged.pages if person == who)
-    return PageReplied(
-        reply=uuid4(), page=page, ladder=paged.ladder, person=who, verb=verb, received_at=datetime.now(UTC)
-    )
 
 
 async def test_a_consult_is_asked_reminded_passed_on_and_answered(staffed: Bench) -> None:
