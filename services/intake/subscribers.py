@@ -3,78 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 from services.intake.actions import cases
+from services.intake.domain.course import OfAlarm, OfClinical, OfPeer
 from services.intake.store import directory
 from shared.casework import Input
 from shared.db import Transaction
 from shared.delivery import Received
 from shared.events import Fact
-from shared.events.matching import (
-    AssignmentEnded,
-    ContactConfirmed,
-    ContactOverdue,
-    NobodyFound,
-    OfferDeclined,
-    OfferExpired,
-    OfferMade,
-    OfferRescinded,
-    PeerAssigned,
-    SearchStarted,
-    ShortlistReady,
-)
-from shared.events.notify import DangerReported, PageSettled
-from shared.events.referral import (
-    ConsentAsked,
-    HumanContactConfirmed,
-    LadderAcknowledged,
-    LadderEnded,
-    NoClinicalPath,
-    ReferralAccepted,
-    ReferralCancelled,
-    ReferralCompleted,
-    ReferralFailed,
-    ReferralInProgress,
-    ReferralOnHold,
-    ReferralRejected,
-    ReferralRequested,
-    ResourcesGiven,
-    RungPaged,
-)
+from shared.events.notify import DangerReported
 from shared.news import verified_in
 
-ORDINARY: tuple[type[Fact], ...] = (
-    SearchStarted,
-    ShortlistReady,
-    OfferMade,
-    OfferDeclined,
-    OfferExpired,
-    OfferRescinded,
-    PeerAssigned,
-    ContactOverdue,
-    ContactConfirmed,
-    AssignmentEnded,
-    NobodyFound,
-    ConsentAsked,
-    NoClinicalPath,
-    ResourcesGiven,
-    ReferralRequested,
-    ReferralAccepted,
-    ReferralRejected,
-    ReferralOnHold,
-    ReferralInProgress,
-    ReferralCompleted,
-    ReferralFailed,
-    ReferralCancelled,
-)
-CRISIS: tuple[type[Fact], ...] = (
-    RungPaged,
-    PageSettled,
-    LadderAcknowledged,
-    HumanContactConfirmed,
-    LadderEnded,
-    DangerReported,
-)
+ORDINARY: tuple[type[Fact], ...] = get_args(OfPeer | OfClinical)
+CRISIS: tuple[type[Fact], ...] = get_args(OfAlarm | DangerReported)
 
 
 async def ordinary(tx: Transaction, received: Sequence[Received]) -> None:
