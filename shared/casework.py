@@ -17,6 +17,7 @@ from shared.anchors import Anchor
 from shared.db import Transaction
 from shared.errors import Unprocessable
 from shared.events import Fact
+from shared.events.intake import CaseClosed, CaseWithdrawn
 from shared.types import AgencyId, CaseId, Lane
 
 S = TypeVar("S")
@@ -60,6 +61,9 @@ class Wake:
     lane: Lane = Lane.ORDINARY
 
 
+Ending = Literal["withdrawn", "closed"]
+
+
 @dataclass(frozen=True)
 class Decided(Generic[S]):
     """What an input comes to. `acts` go into the audit trail.
@@ -71,7 +75,7 @@ class Decided(Generic[S]):
     facts: tuple[Fact, ...] = ()
     wakes: tuple[Wake, ...] = ()
     acts: tuple[str, ...] = ()
-    ending: Literal["withdrawn", "closed"] | None = None
+    ending: Ending | None = None
 
 
 class Book(Protocol[S]):
@@ -96,6 +100,13 @@ class Book(Protocol[S]):
     async def purge(self, tx: Transaction, cases: Collection[CaseId]) -> None:
         """Remove every row of these cases, but for the anchor and what `anchors.purge` removes."""
         ...
+
+
+def ending_of(what: object) -> Ending | None:
+    """What a stop event makes of a case, in every service that keeps it; None for whatever else is heard."""
+    if isinstance(what, CaseClosed):
+        return "closed"
+    return "withdrawn" if isinstance(what, CaseWithdrawn) else None
 
 
 async def fold(tx: Transaction, inputs: Sequence[Input], book: Book[S]) -> dict[CaseId, S]:

@@ -16,6 +16,7 @@ from uuid import UUID
 
 import asyncpg
 
+from shared.errors import LostClaim
 from shared.types import AgencyId, Lane
 
 Row = asyncpg.Record
@@ -45,7 +46,8 @@ UNAVAILABLE: tuple[type[BaseException], ...] = (
 """The database is not there now: "not now", never "bad"."""
 
 CONTENDED: tuple[type[BaseException], ...] = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
-"""Run it again at once."""
+AGAIN: tuple[type[BaseException], ...] = (*CONTENDED, LostClaim)
+"""Somebody else was in the way: run it again at once."""
 
 ACQUIRE_WITHIN_S = 4.0
 """For a connection, and for the first answer on it: a database that accepts but is silent is not there."""

@@ -16,15 +16,14 @@ from datetime import timedelta
 from aiokafka import ConsumerRecord
 
 from shared import anchors, clock, faults, inbox, parking, telemetry
-from shared.db import CONTENDED, UNAVAILABLE, Database, Transaction
-from shared.errors import LostClaim, UnknownEvent, Unprocessable, places_of
+from shared.db import AGAIN, UNAVAILABLE, Database, Transaction
+from shared.errors import UnknownEvent, Unprocessable, places_of
 from shared.events import TOPICS, Envelope, Fact, decode, from_headers, source_of
 from shared.parking import Parked, Raw, Ticket
 from shared.types import AgencyId, CaseId, EventId
 
 log = logging.getLogger(__name__)
 
-AGAIN: tuple[type[BaseException], ...] = (*CONTENDED, LostClaim)
 CONTENDED_TRIES = 5
 LONGEST_PAUSE_S = 5.0
 RETRY_EVERY_S = 0.5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from shared.db import Connection, Transaction
 from shared.types import EventId
@@ -41,12 +41,6 @@ async def claim(tx: Transaction, events: Mapping[EventId, bytes]) -> tuple[set[E
         return fresh, set()
     forged = {EventId(row["event_id"]) for row in await tx.connection.fetch(_SEEN, ids, digests)}
     return fresh, forged
-
-
-async def give_back(tx: Transaction, events: Sequence[EventId]) -> None:
-    """Undo claims of events that are parked instead, so that their retry can claim them."""
-    if events:
-        await tx.connection.execute("DELETE FROM inbox WHERE event_id = ANY ($1::uuid[])", list(events))
 
 
 _POSITIONS = """

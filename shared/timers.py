@@ -14,13 +14,12 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from shared import clock, faults, telemetry
-from shared.db import CONTENDED, UNAVAILABLE, Database, Transaction, timers_wake
+from shared.db import AGAIN, UNAVAILABLE, Database, Transaction, timers_wake
 from shared.errors import LostClaim, places_of
 from shared.types import AgencyId, Lane
 
 log = logging.getLogger(__name__)
 
-AGAIN: tuple[type[BaseException], ...] = (*CONTENDED, LostClaim)
 LEASE_S = 30
 BATCH = 500
 SWEEP_S = 0.5

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import settings
 
-from tests.harness.fixtures import _engines, _own_engines, _region, cluster, database, pool, topics, town
+from tests.harness.fixtures import _engines, _own_engines, _region, bus, cluster, database, pool, seen, topics, town
 
-__all__ = ["_engines", "_own_engines", "_region", "cluster", "database", "pool", "topics", "town"]
+__all__ = ["_engines", "_own_engines", "_region", "bus", "cluster", "database", "pool", "seen", "topics", "town"]
 
 # How long an example takes says how busy the machine is, and nothing about the code.
 settings.register_profile("peerline", deadline=None)

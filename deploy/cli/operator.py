@@ -16,9 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.cli import waiting
-from shared.db import UNAVAILABLE, Database, Login, UnsafeLogin, open_pool
+from shared.db import UNAVAILABLE, Database, UnsafeLogin, open_pool
 from shared.errors import Refused, places_of
-from shared.migrate import OPERATOR
 from shared.vault import BadKeyring, Keyring, read_keyring
 
 USAGE, REFUSED, UNREACHABLE, FAILED = 2, 3, 4, 5
@@ -44,15 +43,7 @@ class Region:
 
 @asynccontextmanager
 async def _opened(settings: Settings, keyring: Keyring) -> AsyncIterator[Region]:
-    login = Login(
-        host=settings.database_host,
-        port=settings.database_port,
-        database=settings.database,
-        user=OPERATOR,
-        password=settings.operator_password.get_secret_value(),
-        schema="intake",
-    )
-    pool = await open_pool(login, size=2)
+    pool = await open_pool(settings.login("intake"), size=2)
     try:
         # The operator has one login; what it emits is published by intake's own relay.
         yield Region(Database(pool, pool, "intake"), keyring)

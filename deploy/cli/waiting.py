@@ -49,6 +49,17 @@ class OperatorSettings(BaseSettings):
     operator_password: SecretStr
     traces_url: str = ""
 
+    def login(self, schema: str) -> Login:
+        """The operator's login, with this schema first."""
+        return Login(
+            host=self.database_host,
+            port=self.database_port,
+            database=self.database,
+            user=OPERATOR,
+            password=self.operator_password.get_secret_value(),
+            schema=schema,
+        )
+
 
 @dataclass(frozen=True)
 class Waiting:
@@ -78,15 +89,7 @@ SELECT service, id, state, owner, due_at, region.now() AS now FROM (
 
 async def read(settings: OperatorSettings) -> list[Waiting]:
     """Every open thing of all four services, the longest overdue first. Raises what the database raises."""
-    login = Login(
-        host=settings.database_host,
-        port=settings.database_port,
-        database=settings.database,
-        user=OPERATOR,
-        password=settings.operator_password.get_secret_value(),
-        schema="region",
-    )
-    connection = await connect(login, idle_timeout_s=IDLE_S)
+    connection = await connect(settings.login("region"), idle_timeout_s=IDLE_S)
     try:
         return await _waiting(connection, settings.traces_url)
     finally:

@@ -63,16 +63,6 @@ def kafka_probe(host: str, port: int) -> Probe:
     return lambda: _answers(asked)
 
 
-def smtp_probe(host: str, port: int) -> Probe:
-    """Whether a mail server greets."""
-
-    async def asked() -> bool:
-        async with _connection(host, port) as (reader, _):
-            return (await reader.readline()).startswith(b"220")
-
-    return lambda: _answers(asked)
-
-
 def postgres_probe(host: str, port: int, password: str) -> Probe:
     """Whether the superuser can log in."""
 

@@ -3,82 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 from services.intake.actions import cases
+from services.intake.domain.course import OfAlarm, OfClinical, OfPeer
 from services.intake.store import directory
-from services.intake.store.directory import Heard
 from shared.casework import Input
 from shared.db import Transaction
 from shared.delivery import Received
 from shared.events import Fact
-from shared.events.matching import (
-    AssignmentEnded,
-    ContactConfirmed,
-    ContactOverdue,
-    NobodyFound,
-    OfferDeclined,
-    OfferExpired,
-    OfferMade,
-    OfferRescinded,
-    PeerAssigned,
-    SearchStarted,
-    ShortlistReady,
-)
-from shared.events.notify import ClinicianWanted, ContactStopped, ContactVerified, DangerReported, PageSettled
-from shared.events.referral import (
-    ConsentAsked,
-    HandoffOverdue,
-    HumanContactConfirmed,
-    LadderAcknowledged,
-    LadderEnded,
-    NoClinicalPath,
-    ReferralAccepted,
-    ReferralCancelled,
-    ReferralCompleted,
-    ReferralFailed,
-    ReferralInProgress,
-    ReferralOnHold,
-    ReferralRejected,
-    ReferralRequested,
-    ResourcesGiven,
-    RungPaged,
-)
-from shared.types import PersonId
+from shared.events.notify import ClinicianWanted, DangerReported
+from shared.news import verified_in
 
-ORDINARY: tuple[type[Fact], ...] = (
-    SearchStarted,
-    ShortlistReady,
-    OfferMade,
-    OfferDeclined,
-    OfferExpired,
-    OfferRescinded,
-    PeerAssigned,
-    ContactOverdue,
-    ContactConfirmed,
-    AssignmentEnded,
-    NobodyFound,
-    ClinicianWanted,
-    ConsentAsked,
-    NoClinicalPath,
-    ResourcesGiven,
-    ReferralRequested,
-    ReferralAccepted,
-    ReferralRejected,
-    ReferralOnHold,
-    HandoffOverdue,
-    ReferralInProgress,
-    ReferralCompleted,
-    ReferralFailed,
-    ReferralCancelled,
-)
-CRISIS: tuple[type[Fact], ...] = (
-    RungPaged,
-    PageSettled,
-    LadderAcknowledged,
-    HumanContactConfirmed,
-    LadderEnded,
-    DangerReported,
-)
+ORDINARY: tuple[type[Fact], ...] = (*get_args(OfPeer | OfClinical), ClinicianWanted)
+CRISIS: tuple[type[Fact], ...] = get_args(OfAlarm | DangerReported)
 
 
 async def ordinary(tx: Transaction, received: Sequence[Received]) -> None:
@@ -86,7 +24,7 @@ async def ordinary(tx: Transaction, received: Sequence[Received]) -> None:
 
     And who can be told things, and what a peer says of the clinical side (`peerline.notify`).
     """
-    await directory.hear(tx, _verified(received))
+    await directory.hear(tx, verified_in(received))
     await cases.take(tx, _inputs(received, ORDINARY))
 
 
@@ -103,17 +41,4 @@ def _inputs(received: Sequence[Received], concerned: tuple[type[Fact], ...]) -> 
         Input(one.envelope.agency_id, one.case_id, one.fact, one.envelope.event_id)
         for one in received
         if isinstance(one.fact, concerned)
-    ]
-
-
-def _verified(received: Sequence[Received]) -> list[Heard]:
-    return [
-        Heard(
-            one.envelope.agency_id,
-            PersonId(one.envelope.subject),
-            one.fact.revision,
-            verified=isinstance(one.fact, ContactVerified),
-        )
-        for one in received
-        if isinstance(one.fact, ContactVerified | ContactStopped)
     ]

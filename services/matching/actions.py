@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, cast
+from typing import cast
 from uuid import UUID
 
 from services.matching.domain.case import BY_PEER, Assigned, Case, Ended, HeardOf, InContact, Offer, Open, State, stands
@@ -15,14 +15,14 @@ from services.matching.domain.world import World
 from services.matching.store import cases as case_rows
 from services.matching.store import directory, loads
 from services.matching.store.cases import Refusal
-from services.matching.store.directory import OnDuty, Verified
-from shared import casework, clock, timers
+from shared import casework, clock, duty, timers
 from shared.anchors import PLACEHOLDER, Anchor
-from shared.casework import Decided, Input, Standing, Wake
+from shared.casework import Decided, Input, Standing, Wake, ending_of
 from shared.db import Transaction
-from shared.events.intake import CaseClosed, CaseClosing, CaseWithdrawn, ContactReleased, PersonSet
+from shared.events.intake import CaseClosed, CaseClosing, CaseWithdrawn, ContactReleased
+from shared.news import News
 from shared.timers import Due, Fired
-from shared.types import REGION, AgencyId, CaseId, Lane, PersonId
+from shared.types import AgencyId, CaseId, Lane
 
 MOST_LOOKS = 500
 """Hungry searches that look again when something has changed, the first due first; the others have their own time."""
@@ -49,8 +49,8 @@ class SearchBook:
         """What is open here, and the people whom it may be offered to."""
         if self._agencies:
             people = await loads.people(tx, self._agencies, self._now)
-            duty = await loads.duty(tx)
-            self._world = World(self._now, self._new_id, people.by_agency, duty, Ledger(people.loads))
+            region = await duty.present(tx)
+            self._world = World(self._now, self._new_id, people.by_agency, region, Ledger(people.loads))
         known = [case for case, anchor in cases.items() if anchor.state != PLACEHOLDER and not anchor.terminal]
         states = await case_rows.load(tx, known)
         # Known, not over, and not searched for: only who is kept out was heard of.
@@ -79,7 +79,7 @@ class SearchBook:
             Wake(alarm.of, alarm.subject, alarm.version, alarm.at, Lane.CRISIS if alarm.crisis else Lane.ORDINARY)
             for alarm in effects.alarms
         )
-        return Decided(after, tuple(effects.facts), tuple(wakes), tuple(effects.acts), _ending(heard))
+        return Decided(after, tuple(effects.facts), tuple(wakes), tuple(effects.acts), ending_of(heard))
 
     def standing(self, state: State) -> Standing:
         """As `domain.stands`."""
@@ -158,29 +158,18 @@ def _relief(agency: AgencyId, lane: Lane, now: datetime) -> Due:
     return Due(agency, lane, RELIEF, agency, agency, int(now.timestamp()), now)
 
 
-def _ending(heard: Heard) -> Literal["withdrawn", "closed"] | None:
-    if isinstance(heard, CaseClosed):
-        return "closed"
-    return "withdrawn" if isinstance(heard, CaseWithdrawn) else None
-
-
 async def take(tx: Transaction, inputs: Sequence[Input]) -> None:
     """Bring what was heard of cases to its effect, in order per case."""
     if inputs:
         await casework.fold(tx, inputs, SearchBook(await tx.now(), clock.random_id, inputs))
 
 
-async def learn(
-    tx: Transaction,
-    persons: Sequence[tuple[PersonId, AgencyId, PersonSet]],
-    duty: Sequence[OnDuty],
-    verified: Sequence[Verified],
-) -> list[Input]:
-    """Take over who people are, and who can be told things. Returns the searches that are to look again."""
-    changed = await directory.set_persons(tx, persons)
-    changed |= await directory.verify(tx, [one for one in verified if one.agency_id != REGION])
-    await directory.set_duty(tx, duty)
-    await directory.verify_duty(tx, [one for one in verified if one.agency_id == REGION])
+async def learn(tx: Transaction, news: News) -> list[Input]:
+    """Take over who is there, and who can be told things. Returns the searches that are to look again."""
+    changed = await directory.set_agencies(tx, news.agencies)
+    changed |= await directory.set_persons(tx, news.persons)
+    changed |= await directory.verify(tx, news.verified)
+    await duty.learn(tx, news.duty, news.duty_verified)
     return await _looks(tx, changed)
 
 

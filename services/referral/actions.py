@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Literal, cast
+from typing import cast
 from uuid import UUID
 
 from services.referral.domain import case as cases
@@ -15,25 +15,23 @@ from services.referral.domain.effects import Of, TimeIsUp
 from services.referral.domain.heard import Heard, heard
 from services.referral.domain.world import ClinicianGone, World
 from services.referral.store import directory, ladders, pathways
-from services.referral.store.directory import OnDuty, Verified
-from shared import casework, clock
+from shared import casework, clock, duty
 from shared.anchors import PLACEHOLDER, Anchor
-from shared.casework import Decided, Input, Standing, Wake
+from shared.casework import Decided, Input, Standing, Wake, ending_of
 from shared.db import Transaction
 from shared.events.intake import (
-    AgencySet,
     CaseClosed,
     CaseClosing,
     CaseWithdrawn,
     ConsentWithdrawn,
     CrisisRaised,
-    PersonSet,
     RequestSubmitted,
 )
 from shared.events.matching import AssignmentEnded, PeerAssigned
 from shared.events.notify import DangerReported, PageReplied, PageSettled
+from shared.news import News
 from shared.timers import Fired
-from shared.types import REGION, AgencyId, CaseId, Lane, PersonId
+from shared.types import AgencyId, CaseId, Lane
 
 ALARMS: Mapping[str, Of] = {
     "rung": "rung",
@@ -93,9 +91,9 @@ class PathwayBook:
             return
         people = await directory.people(tx, agencies)
         present = await directory.capabilities(tx, agencies)
-        duty = await directory.duty(tx)
+        region = await duty.present(tx)
         self._worlds = {
-            agency: replace(self._blank, people=people.get(agency, ()), duty=duty, present=present.get(agency))
+            agency: replace(self._blank, people=people.get(agency, ()), duty=region, present=present.get(agency))
             for agency in agencies
         }
 
@@ -107,7 +105,7 @@ class PathwayBook:
             Wake(one.of, one.subject, one.version, one.at, Lane.CRISIS if one.of in OF_A_CRISIS else Lane.ORDINARY)
             for one in step.alarms
         )
-        return Decided(step.state, step.facts, wakes, step.acts, _ending(said))
+        return Decided(step.state, step.facts, wakes, step.acts, ending_of(said))
 
     def standing(self, state: Case) -> Standing:
         """As `domain.standing`."""
@@ -143,37 +141,23 @@ def _moved(case: CaseId, old: Case, new: Case) -> list[tuple[CaseId, Consult]]:
     return [(case, one) for one in new.consults if one != old.consult(one.consult_id)]
 
 
-def _ending(said: Heard) -> Literal["withdrawn", "closed"] | None:
-    if isinstance(said, CaseClosed):
-        return "closed"
-    return "withdrawn" if isinstance(said, CaseWithdrawn) else None
-
-
 async def take(tx: Transaction, inputs: Sequence[Input]) -> None:
     """Bring what was heard of cases to its effect, in order per case."""
     if inputs:
         await casework.fold(tx, inputs, PathwayBook(await tx.now(), clock.random_id, inputs))
 
 
-@dataclass(frozen=True)
-class News:
-    """What a batch tells of agencies and people, each once."""
-
-    agencies: Sequence[tuple[AgencyId, AgencySet]] = ()
-    persons: Sequence[tuple[PersonId, AgencyId, PersonSet]] = ()
-    duty: Sequence[OnDuty] = ()
-    verified: Sequence[Verified] = ()
-
-
 async def learn(tx: Transaction, news: News) -> list[Input]:
     """Take over who people are and what agencies may. Returns the referrals that have lost their clinician."""
     await directory.set_agencies(tx, news.agencies)
     left = await directory.set_persons(tx, news.persons)
-    stopped = await directory.verify(tx, [one for one in news.verified if one.agency_id != REGION])
-    await directory.set_duty(tx, news.duty)
-    await directory.verify_duty(tx, [one for one in news.verified if one.agency_id == REGION])
+    stopped = await directory.verify(tx, news.verified)
+    await duty.learn(tx, news.duty, news.duty_verified)
     held = await pathways.held_by(tx, left | stopped)
-    return [Input(agency, case, ClinicianGone(clinician, left=clinician in left)) for case, agency, clinician in held]
+    return [
+        Input(agency, case, ClinicianGone(clinician, left=(agency, clinician) in left))
+        for case, agency, clinician in held
+    ]
 
 
 async def fire(tx: Transaction, fired: Sequence[Fired]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from shared.events.envelope import Value
-from shared.types import Structure
+from shared.types import Relation, Structure
 
 
 class Capabilities(Value):
@@ -23,6 +23,16 @@ class Capabilities(Value):
     on_call: bool = False
     """A clinician is paged in an emergency."""
     trains: bool = False
+
+    def direct(self, relation: Relation) -> bool:
+        """Whether somebody of this relation may go to the clinician without a peer in between (Toone's difference)."""
+        match relation:
+            case Relation.OFFICER | Relation.CIVILIAN:
+                return self.direct_employee
+            case Relation.FAMILY:
+                return self.direct_family
+            case Relation.RETIREE:
+                return self.direct_retiree
 
 
 class Policy(Value):

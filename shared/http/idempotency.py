@@ -8,15 +8,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from datetime import timedelta
 from http import HTTPStatus
 
 from starlette.requests import Request
 
 from shared.errors import Problem, Refused
-
-KEPT_FOR = timedelta(hours=24)
-"""How long an answer is replayed."""
 
 _KEY = re.compile(r"[A-Za-z0-9._:~+/=-]{8,128}")
 _POINTER = "/header/idempotency-key"
@@ -45,15 +41,3 @@ def key_of(request: Request) -> str:
 def digest(pepper: bytes, body: bytes) -> bytes:
     """HMAC-SHA256 of a body: tells whether two are the same, and nothing of them without the pepper."""
     return hmac.new(pepper, body, hashlib.sha256).digest()
-
-
-def require_same(*, stored: bytes, given: bytes, answered: bool) -> None:
-    """The key was seen before, with the digest `stored`. Returns when its answer is to be replayed.
-
-    Raises `Refused` 422 `idempotency-key-reused` for another body, 409 `idempotency-key-running` while the first
-    one is still being answered.
-    """
-    if not hmac.compare_digest(stored, given):
-        raise Refused("idempotency-key-reused", HTTPStatus.UNPROCESSABLE_ENTITY, (Problem(_POINTER, "reused"),))
-    if not answered:
-        raise Refused("idempotency-key-running", HTTPStatus.CONFLICT, retry_after=1)

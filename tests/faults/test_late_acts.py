@@ -17,12 +17,13 @@ from shared.casework import Input
 from shared.db import Transaction
 from shared.events.intake import CaseClosed, ContactReleased, RequestSubmitted
 from shared.types import REGION, CaseId
+from tests.harness import bench as benches
+from tests.harness.bench import Said
 from tests.harness.databases import Sql, TestDatabase
 from tests.harness.waiting import eventually
 from tests.integration.intake_case import front as fronts
 from tests.integration.intake_case.front import Front
-from tests.integration.matching import bench as benches
-from tests.integration.matching.bench import Said, persons
+from tests.integration.matching.bench import Bench, persons
 from tests.unit.matching.given import ask
 from tests.unit.shared.asgi import Answer
 
@@ -83,7 +84,7 @@ async def test_an_act_at_the_door_beside_a_withdrawal_finds_nothing(
 async def test_an_event_that_waited_for_the_lock_of_a_closed_case_is_dropped(
     database: TestDatabase, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with benches.benched(database) as bench:
+    async with benches.benched(Bench, database) as bench:
         (person,) = persons(1)
         await bench.staff(person)
         (case,) = benches.cases(1)

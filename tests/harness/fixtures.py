@@ -10,8 +10,10 @@ import pytest
 import pytest_asyncio
 
 from deploy.local.engines import Endpoints
+from deploy.local.timeline import Watcher, watching
 from tests.harness import databases, engines, region
 from tests.harness import town as towns
+from tests.harness.bus import Bus, bus_of
 from tests.harness.databases import Cluster, TestDatabase
 from tests.harness.region import Region
 from tests.harness.topics import Pool, Topics
@@ -74,3 +76,17 @@ async def town(region: Region) -> AsyncIterator[Town]:
     """The demo region of this test alone, made through the real doors, everybody verified."""
     async with towns.opened(region) as opened:
         yield opened
+
+
+@pytest_asyncio.fixture
+async def bus(region: Region) -> AsyncIterator[Bus]:
+    """What other services would say in this region, for one new agency."""
+    async with bus_of(region) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture
+async def seen(region: Region) -> AsyncIterator[Watcher]:
+    """Everything that is published in this region from now on."""
+    async with watching(region.topics.kafka, region.topics.prefix) as watcher:
+        yield watcher

@@ -134,10 +134,6 @@ class Region:
         """All mails to an address so far, the oldest first."""
         return await self.mailbox.mails(to=to)
 
-    async def mail_for(self, address: str, within: float = 15.0) -> Mail:
-        """The oldest mail to an address that this method has not yet returned."""
-        return await self.mailbox.next(address, within=within)
-
     async def close(self) -> None:
         """Kill what still runs; a test that cares for a clean stop asks for it."""
         for one in self.services.values():

@@ -299,7 +299,6 @@ async def pressing(world: World) -> AsyncIterator[Pair]:
 
 PUBLIC_FILE = "the same bytes for everybody; it reads nothing of the request"
 HEALTH = "what this process needs, by name; it knows no agency"
-KEY_ONLY: dict[str, bool] = {"codes": False}
 
 PROBES: Mapping[Door, Probe | Nothing] = {
     ("GET", "/v1/agencies/{slug}"): public("/v1/agencies/{slug}"),

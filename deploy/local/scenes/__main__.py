@@ -106,7 +106,7 @@ async def staged(
             watcher.ahead += by
             await regional_clock.put_forward(region, by)
 
-        yield Stage(region, people, mailbox, watcher, move_clock, say)
+        yield Stage(region, people, mailbox, watcher, move_clock)
 
 
 async def run(console: Console) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from deploy.local import walk
 from deploy.local.browser import Answer, Browser
 from deploy.local.cast import Town
-from deploy.local.demo import OK, Demo, DemoError, Say
+from deploy.local.demo import OK, Demo, DemoError
 from deploy.local.mails import Mail, Mailbox
 from deploy.local.region import LocalRegion
 from deploy.local.timeline import Seen, Watcher
@@ -34,7 +34,6 @@ class Stage:
     mailbox: Mailbox
     watcher: Watcher
     move_clock: MoveClock
-    say: Say
     cases: list[CaseId] = field(default_factory=list)
 
     @property

@@ -106,10 +106,3 @@ async def rungs(
     return {
         n: rungs_from(helpers, agency, bars, capabilities) for n, (agency, bars, capabilities) in emergencies.items()
     }
-
-
-async def rungs_of(
-    tx: Transaction, agency_id: AgencyId, bars: Collection[PersonId], capabilities: Capabilities
-) -> Rungs:
-    """As `rungs`, for a crisis of one case, at its start or later."""
-    return (await rungs(tx, {0: (agency_id, bars, capabilities)}))[0]

@@ -6,10 +6,10 @@ import base64
 import hashlib
 import hmac
 from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
 from services.intake.domain.agency import Credential
+from services.intake.domain.repeats import REPLAYED_FOR, require_same
 from services.intake.store import agencies as store
 from shared import audit, clock, doors
 from shared.db import Database, Transaction
@@ -19,8 +19,6 @@ from shared.types import AgencyId
 from shared.vault import Keyring
 
 KEY_PREFIX = "pk_"
-REPLAYED_FOR = timedelta(hours=24)
-"""How long the POST that made a key is answered again with the same key."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +91,7 @@ async def make_key(
         since = await tx.now() - REPLAYED_FOR
         made = await store.credential_of_request(tx, caller.agency_id, hashes[0], since=since)
         if made is not None:
-            if not hmac.compare_digest(made[1], hashes[1]):
-                problem = Problem("/header/idempotency-key", "reused")
-                raise Refused("idempotency-key-reused", 422, (problem,))
+            require_same(stored=made[1], given=hashes[1])
             return made[0], _derived_key(keyring, made[0], idempotency_key)
         credential = await _credential(tx, caller.agency_id, scopes)
         key = _derived_key(keyring, credential, idempotency_key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -26,6 +25,7 @@ from services.intake.domain.case import (
 from services.intake.domain.clinical import With
 from services.intake.domain.listing import Listing
 from services.intake.domain.policy import capabilities_at
+from services.intake.domain.repeats import require_same
 from services.intake.domain.request import Reach
 from services.intake.domain.status import possible, sentences
 from services.intake.store import cases as store
@@ -35,7 +35,7 @@ from services.intake.store.directory import PersonCard, person_cards
 from shared import anchors, clock, doors, vault
 from shared.db import Database, Transaction
 from shared.doors import Door, keyed_hash
-from shared.errors import Problem, Refused
+from shared.errors import Refused
 from shared.types import REGION, CaseId, PersonId
 from shared.vault import Keyring
 
@@ -165,9 +165,8 @@ async def act(tx: Transaction, door: Door, what: Act, *, keyed: Keyed | None = N
         # The case first, as everywhere: two locks in two orders would wait for each other.
         await anchors.lock(tx, {case_id: door.agency_id})
         before = await store.claim(tx, keyed)
-        if before is not None and not hmac.compare_digest(before, keyed.digest):
-            raise Refused("idempotency-key-reused", 422, (Problem("/header/idempotency-key", "reused"),))
         if before is not None:
+            require_same(stored=before, given=keyed.digest)
             return
     await cases.act(tx, door.agency_id, case_id, what)
 

@@ -12,7 +12,6 @@ from services.intake.actions import barring, names
 from services.intake.actions.barring import Named, named_in
 from services.intake.domain import codes, course
 from services.intake.domain.agency import Agency, language_tag
-from services.intake.domain.clinical import direct_allowed
 from services.intake.domain.course import Begun, Direct
 from services.intake.domain.notices import Notice, Notices
 from services.intake.domain.policy import capabilities_at, resolve
@@ -188,7 +187,7 @@ def _outreach(new: _New, key: DataKey) -> Sequence[OutreachAsked]:
 
 def _refuse_without_clinician(new: _New, now: datetime) -> None:
     request, agency = new.submission.request, new.submission.agency
-    if request.direct and not direct_allowed(capabilities_at(agency, now), request.relation):
+    if request.direct and not capabilities_at(agency, now).direct(request.relation):
         raise Refused("no-clinician-in-program", 409, (Problem("/want", "not-in-program"),), extra={"offer": "peer"})
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from shared.events.intake import ClinicalPath
 from shared.events.policy import Capabilities
-from shared.types import PersonId, Relation
+from shared.types import PersonId
 
 CONSENT_LASTS = timedelta(days=30)
 """After this nothing more is released by a consent; it can be given again."""
@@ -121,17 +121,6 @@ def running(clinical: Clinical | None) -> bool:
 def live_consent(consents: tuple[Consent, ...], referral: UUID, now: datetime) -> Consent | None:
     """The consent by which something may be released for this referral now; the newest one."""
     return next((one for one in reversed(consents) if one.referral == referral and one.live(now)), None)
-
-
-def direct_allowed(capabilities: Capabilities, relation: Relation) -> bool:
-    """Whether somebody of this relation may go to the clinician without a peer in between (Toone's main difference)."""
-    match relation:
-        case Relation.OFFICER | Relation.CIVILIAN:
-            return capabilities.direct_employee
-        case Relation.FAMILY:
-            return capabilities.direct_family
-        case Relation.RETIREE:
-            return capabilities.direct_retiree
 
 
 def path_of(capabilities: Capabilities) -> ClinicalPath:

@@ -175,6 +175,6 @@ def _with_clinician(case: Case) -> tuple[Action, ...]:
             return ("refuse-consent",) if shown else ("consent", "refuse-consent")
         case None | clinical_side.Ended():
             ask = case.ask
-            return ("clinician",) if clinical_side.direct_allowed(ask.policy.capabilities, ask.relation) else ()
+            return ("clinician",) if ask.policy.capabilities.direct(ask.relation) else ()
         case never:
             assert_never(never)

@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from services.intake.domain import codes
-from services.intake.domain.clinical import direct_allowed
 from services.intake.domain.request import Request as Asking
 from services.intake.routes import ask
 from services.intake.routes.ask import Fields, one
@@ -90,7 +89,7 @@ async def _screen_one(
         nonce=sheets.nonce(code, f"ask:{slug}"),
         fields=fields,
         urgencies=urgencies,
-        direct=[one.value for one in Relation if direct_allowed(program, one)],
+        direct=[one.value for one in Relation if program.direct(one)],
         problems=problems,
     )
 
@@ -116,7 +115,7 @@ async def _after_one(sheets: Sheets, request: Request, slug: str, fields: Fields
         wanted = ask.request_of(fields)
     except ValidationError as error:
         return await _one_again(sheets, request, slug, fields, error)
-    if wanted.direct and not direct_allowed(program, wanted.relation):
+    if wanted.direct and not program.direct(wanted.relation):
         return await _no_clinician(sheets, request, slug, fields)
     return sheets.page(request, "ask_two.html", kept=ask.kept(fields), fields={})
 

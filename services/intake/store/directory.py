@@ -9,25 +9,12 @@ from dataclasses import dataclass
 from services.intake.domain.rungs import Helper
 from shared import vault
 from shared.db import Transaction
+from shared.news import Verified
 from shared.types import AgencyId, PersonId, Role
 from shared.vault import Keyring
 
 RECORD = "record"
 """The field under which a person's record is sealed, with the person's own data key."""
-
-
-@dataclass(frozen=True)
-class FoundPerson:
-    """An active person whom one of the asked indexes names.
-
-    `matched` says which: pairs of `ref`, `name`, `badge` or `unit` and the index asked for.
-    """
-
-    person_id: PersonId
-    role: Role
-    ref_index: bytes
-    supervisor_ref_index: bytes | None
-    matched: tuple[tuple[str, bytes], ...]
 
 
 @dataclass(frozen=True)
@@ -39,64 +26,6 @@ class PersonCard:
     hours: str
     language: str
     attributes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What notify says of a person's contact points: verified or not, and for which revision of them."""
-
-    agency_id: AgencyId
-    person_id: PersonId
-    revision: int
-    verified: bool
-
-
-_FIND = """
-SELECT p.person_id, p.role, p.ref_index, p.supervisor_ref_index,
-       array_agg(m.kind ORDER BY m.kind) AS kinds, array_agg(m.index ORDER BY m.kind) AS indexes
-  FROM people p
- CROSS JOIN LATERAL (VALUES ('ref', p.ref_index), ('name', p.name_index), ('badge', p.badge_index),
-                            ('unit', p.unit_index)) m(kind, index)
- WHERE p.agency_id = $1 AND p.active AND m.index = ANY ($2::bytea[])
-   AND (p.ref_index = ANY ($2::bytea[]) OR p.name_index = ANY ($2::bytea[])
-        OR p.badge_index = ANY ($2::bytea[]) OR p.unit_index = ANY ($2::bytea[]))
- GROUP BY p.person_id, p.agency_id ORDER BY p.person_id
-"""
-
-
-async def find_people(tx: Transaction, agency_id: AgencyId, indexes: Sequence[bytes]) -> list[FoundPerson]:
-    """Active people of an agency whom any of these indexes (`domain.directory.index_of`) names; all who match."""
-    if not indexes:
-        return []
-    return [
-        FoundPerson(
-            person_id=PersonId(row["person_id"]),
-            role=Role(row["role"]),
-            ref_index=row["ref_index"],
-            supervisor_ref_index=row["supervisor_ref_index"],
-            matched=tuple(zip(row["kinds"], row["indexes"], strict=True)),
-        )
-        for row in await tx.connection.fetch(_FIND, agency_id, list(indexes))
-    ]
-
-
-# UNION (not ALL) ends the walk where a chain bites its own tail.
-_CHAIN = """
-WITH RECURSIVE chain(ref) AS (
-    SELECT unnest($2::bytea[])
-    UNION
-    SELECT p.supervisor_ref_index FROM chain c JOIN people p ON p.ref_index = c.ref
-     WHERE p.agency_id = $1 AND p.active AND p.supervisor_ref_index IS NOT NULL)
-SELECT p.person_id FROM chain c JOIN people p ON p.ref_index = c.ref WHERE p.agency_id = $1 AND p.active
-"""
-
-
-async def chain_of_command(tx: Transaction, agency_id: AgencyId, ref_indexes: Collection[bytes]) -> set[PersonId]:
-    """The people with these references, and everybody above them, up to the top."""
-    if not ref_indexes:
-        return set()
-    rows = await tx.connection.fetch(_CHAIN, agency_id, list(ref_indexes))
-    return {PersonId(row["person_id"]) for row in rows}
 
 
 async def helpers(tx: Transaction, agencies: Collection[AgencyId]) -> list[Helper]:
@@ -156,17 +85,16 @@ UPDATE people p SET verified = u.verified
 """
 
 
-async def hear(tx: Transaction, heard: Sequence[Heard]) -> None:
-    """Note who is verified, for the agency to read back; the last word about a person counts.
+async def hear(tx: Transaction, heard: Sequence[Verified]) -> None:
+    """Note who is verified, each once, for the agency to read back.
 
     What is about points that have changed since then, or about somebody unknown, changes nothing.
     """
-    last = {one.person_id: one for one in heard}.values()
-    if last:
+    if heard:
         await tx.connection.execute(
             _HEAR,
-            [one.person_id for one in last],
-            [one.agency_id for one in last],
-            [one.revision for one in last],
-            [one.verified for one in last],
+            [one.person for one in heard],
+            [one.agency_id for one in heard],
+            [one.revision for one in heard],
+            [one.verified for one in heard],
         )

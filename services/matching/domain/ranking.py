@@ -10,13 +10,12 @@ wishes (domain, section 2): these are ours.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Container, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
 from services.matching.domain.eligibility import suits, trained
-from services.matching.domain.loads import Ledger, Load
+from services.matching.domain.loads import Ledger
 from services.matching.domain.people import Calendar, Peer
 from shared.events.intake import Ask
 from shared.types import PersonId, Urgency
@@ -152,11 +151,6 @@ class Shelves:
                     if self._peers[place].person not in without:
                         yield self._ranked(place, shelf)
 
-    def suiting(self, without: Container[PersonId]) -> Iterator[Peer]:
-        """Everybody below the cap, in no order."""
-        self._catch_up()
-        return (self._peers[place] for place in self._level_of if self._peers[place].person not in without)
-
     def find(self, person: PersonId) -> Ranked | None:
         """This one person, if he suits and has room."""
         self._catch_up()
@@ -171,11 +165,3 @@ class Shelves:
         factors |= {} if shelf.rested else {"resting": -1.0}
         factors |= {"load": float(-carried), "asked": float(-asked)}
         return Ranked(self._peers[place], shelf.available, factors, shelf.rested)
-
-
-def rank(
-    candidates: Sequence[Peer], ask: Ask, loads: Mapping[PersonId, Load], *, case_id: UUID, now: datetime
-) -> list[Ranked]:
-    """Every eligible candidate with room, best first; the order in which candidates come changes nothing."""
-    shelves = Shelves(candidates, ask, Calendar(now), Ledger(loads))
-    return list(shelves.best(case_id, frozenset(ask.bars)))

@@ -3,31 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from shared.db import Transaction
-from shared.events.intake import PersonSet
-from shared.types import AgencyId, PersonId
-
-
-@dataclass(frozen=True)
-class Verified:
-    """Whether a person can be told anything, by the revision of the contact points it was said of."""
-
-    person: PersonId
-    agency_id: AgencyId
-    verified: bool
-    revision: int
-
-
-@dataclass(frozen=True)
-class OnDuty:
-    """Whether a person of the region may be told that nobody was found."""
-
-    person: PersonId
-    revision: int
-    active: bool
-
+from shared.events.intake import AgencySet
+from shared.news import Listed, Verified
+from shared.types import AgencyId
 
 # Tokens and kinds of help hold no blanks: an array of arrays cannot be unnested row by row, joined texts can.
 _SET_PERSONS = """
@@ -47,15 +27,15 @@ RETURNING agency_id, active AND verified AND role = 'peer' AS useful
 """
 
 
-async def set_persons(tx: Transaction, persons: Sequence[tuple[PersonId, AgencyId, PersonSet]]) -> set[AgencyId]:
+async def set_persons(tx: Transaction, persons: Sequence[Listed]) -> set[AgencyId]:
     """Persons as they are now, each once. Returns the agencies in which one who can be asked is new or has changed."""
     if not persons:
         return set()
-    facts = [fact for _, _, fact in persons]
+    facts = [one.fact for one in persons]
     rows = await tx.connection.fetch(
         _SET_PERSONS,
-        [person for person, _, _ in persons],
-        [agency for _, agency, _ in persons],
+        [one.person for one in persons],
+        [one.agency_id for one in persons],
         [fact.revision for fact in facts],
         [fact.active for fact in facts],
         [fact.role for fact in facts],
@@ -69,25 +49,6 @@ async def set_persons(tx: Transaction, persons: Sequence[tuple[PersonId, AgencyI
         [fact.language for fact in facts],
     )
     return {AgencyId(row["agency_id"]) for row in rows if row["useful"]}
-
-
-_SET_DUTY = """
-INSERT INTO duty(person_id, revision, active)
-SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bool[]) t(p, r, a) ORDER BY p
-ON CONFLICT (person_id) DO UPDATE SET revision = excluded.revision, active = excluded.active
- WHERE duty.revision < excluded.revision
-"""
-
-
-async def set_duty(tx: Transaction, people: Sequence[OnDuty]) -> None:
-    """The region's duty coordinators as they are now, each once."""
-    if people:
-        await tx.connection.execute(
-            _SET_DUTY,
-            [one.person for one in people],
-            [one.revision for one in people],
-            [one.active for one in people],
-        )
 
 
 _VERIFY = """
@@ -114,20 +75,23 @@ async def verify(tx: Transaction, people: Sequence[Verified]) -> set[AgencyId]:
     return {AgencyId(row["agency_id"]) for row in rows if row["useful"]}
 
 
-_VERIFY_DUTY = """
-INSERT INTO duty(person_id, verified, verified_revision)
-SELECT * FROM unnest($1::uuid[], $2::bool[], $3::bigint[]) t(p, v, r) ORDER BY p
-ON CONFLICT (person_id) DO UPDATE SET verified = excluded.verified, verified_revision = excluded.verified_revision
- WHERE duty.verified_revision <= excluded.verified_revision
+_SET_AGENCIES = """
+INSERT INTO agencies(agency_id, revision, active)
+SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bool[]) t(a, r, c) ORDER BY a
+ON CONFLICT (agency_id) DO UPDATE SET revision = excluded.revision, active = excluded.active
+ WHERE agencies.revision < excluded.revision
+RETURNING agency_id, active
 """
 
 
-async def verify_duty(tx: Transaction, people: Sequence[Verified]) -> None:
-    """Persons of the region, each once."""
-    if people:
-        await tx.connection.execute(
-            _VERIFY_DUTY,
-            [one.person for one in people],
-            [one.verified for one in people],
-            [one.revision for one in people],
-        )
+async def set_agencies(tx: Transaction, agencies: Sequence[tuple[AgencyId, AgencySet]]) -> set[AgencyId]:
+    """Whether these agencies are there, each once. Returns those that are, of which something newer was told."""
+    if not agencies:
+        return set()
+    rows = await tx.connection.fetch(
+        _SET_AGENCIES,
+        [agency for agency, _ in agencies],
+        [fact.revision for _, fact in agencies],
+        [fact.active for _, fact in agencies],
+    )
+    return {AgencyId(row["agency_id"]) for row in rows if row["active"]}

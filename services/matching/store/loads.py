@@ -31,6 +31,8 @@ SELECT p.agency_id, p.person_id, p.role, p.attributes, p.offers, p.designated_fr
        l.asked >> greatest(least($2 - l.season, 31), 0) AS asked, l.rest_until
   FROM peers p LEFT JOIN peer_load l ON l.peer_id = p.person_id
  WHERE p.agency_id = ANY ($1::uuid[]) AND p.active AND p.verified AND p.role IN ('peer', 'coordinator')
+   AND p.agency_id <> ALL (ARRAY(SELECT g.agency_id FROM agencies g
+                                  WHERE g.agency_id = ANY ($1::uuid[]) AND NOT g.active))
  ORDER BY p.agency_id, p.person_id
 """
 
@@ -41,7 +43,10 @@ def season_of(now: datetime) -> int:
 
 
 async def people(tx: Transaction, agencies: Collection[AgencyId], now: datetime) -> People:
-    """Active and verified peers and coordinators of these agencies, with their loads: once per batch, not per case."""
+    """Active and verified peers and coordinators of these agencies, with their loads: once per batch, not per case.
+
+    Nobody of an agency that is not active any more; one that was not heard of yet is.
+    """
     rows = await tx.connection.fetch(PEOPLE, list(agencies), season_of(now))
     found: dict[AgencyId, list[Peer]] = defaultdict(list)
     loads: dict[PersonId, Load] = {}
@@ -66,12 +71,6 @@ async def people(tx: Transaction, agencies: Collection[AgencyId], now: datetime)
         if load[0] is not None:
             loads[PersonId(person)] = Load(*load)
     return People(found, loads)
-
-
-async def duty(tx: Transaction) -> list[PersonId]:
-    """The region's duty coordinators who can be told something."""
-    rows = await tx.connection.fetch("SELECT person_id FROM duty WHERE active AND verified")
-    return [PersonId(row["person_id"]) for row in rows]
 
 
 _HOLD = """

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 from services.notify.actions.book import SEND
@@ -106,8 +107,12 @@ async def _plan(tx: Transaction, heard: _Heard, now: datetime) -> None:
     ]
     await links.drop_verifications(tx, retired)
     await sending.forget_settled(tx, [person for person, _ in {*heard.verify.values(), *heard.tell.values()}])
-    planned = [_verification(key, point, now) for point, key in heard.verify.items() if _live(heard, key, point)]
-    planned += [_word(key, point, now) for point, key in heard.tell.items()]
+    planned = [
+        _mail("verify", key, point, now, VERIFY_WITHIN)
+        for point, key in heard.verify.items()
+        if _live(heard, key, point)
+    ]
+    planned += [_mail("changed", key, point, now, TELL_WITHIN) for point, key in heard.tell.items()]
     await rows.save_intents(tx, [(None, intent) for intent in planned])
     await timers.schedule(
         tx,
@@ -120,31 +125,16 @@ def _live(heard: _Heard, key: Key, point: UUID) -> bool:
     return heard.after[key].points[point].live
 
 
-def _verification(key: Key, point: UUID, now: datetime) -> Intent:
+def _mail(template: Literal["verify", "changed"], key: Key, point: UUID, now: datetime, within: timedelta) -> Intent:
     person, agency = key
     return Intent(
         intent_id=clock.random_id(),
         agency_id=AgencyId(agency),
         person=person,
-        template="verify",
+        template=template,
         klass="verify",
         subject=point,
-        expires_at=now + VERIFY_WITHIN,
-        planned_at=now,
-        point=point,
-    )
-
-
-def _word(key: Key, point: UUID, now: datetime) -> Intent:
-    person, agency = key
-    return Intent(
-        intent_id=clock.random_id(),
-        agency_id=AgencyId(agency),
-        person=person,
-        template="changed",
-        klass="verify",
-        subject=point,
-        expires_at=now + TELL_WITHIN,
+        expires_at=now + within,
         planned_at=now,
         point=point,
     )

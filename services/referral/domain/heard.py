@@ -8,7 +8,7 @@ from typing import assert_never
 from services.referral.domain import acts, answers, consults, ladder, referrals
 from services.referral.domain.case import Case, stamped
 from services.referral.domain.effects import Step, TimeIsUp
-from services.referral.domain.world import ClinicianGone, Peer, World, allowed, may_go_direct
+from services.referral.domain.world import ClinicianGone, Peer, World, allowed
 from shared.events.intake import (
     CaseClosed,
     CaseClosing,
@@ -139,7 +139,7 @@ def _direct(case: Case, fact: DirectAsked, world: World) -> Step[Case]:
         before, open_one = cancelled.of(None), None
         case = case.with_referral(cancelled.state)
     may = allowed(ask, world)
-    if open_one or fact.expires <= world.now or not may_go_direct(ask.relation, may):
+    if open_one or fact.expires <= world.now or not may.direct(ask.relation):
         over = ReferralCancelled(referral=fact.referral)
         no_path = () if open_one else (acts.no_path(may),)
         refused = Step(case, (over, *no_path), acts=("direct request refused",))

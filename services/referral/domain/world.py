@@ -9,7 +9,7 @@ from uuid import UUID
 
 from shared.events.intake import Adviser, Ask
 from shared.events.policy import Capabilities
-from shared.types import PersonId, Relation, Role
+from shared.types import PersonId, Role
 
 NOTHING = Capabilities(consult=False, accept_referral=False, direct_employee=False, direct_family=False)
 """What an agency may that has no clinician, or is not active any more."""
@@ -70,17 +70,6 @@ def narrowed(one: Capabilities, other: Capabilities) -> Capabilities:
     """What both allow."""
     names = Capabilities.model_fields
     return Capabilities(**{name: getattr(one, name) and getattr(other, name) for name in names})
-
-
-def may_go_direct(relation: Relation, may: Capabilities) -> bool:
-    """Whether somebody of this relation may ask for the clinician without a peer in between."""
-    match relation:
-        case Relation.OFFICER | Relation.CIVILIAN:
-            return may.direct_employee
-        case Relation.FAMILY:
-            return may.direct_family
-        case Relation.RETIREE:
-            return may.direct_retiree
 
 
 def advisers_from(wanted: Adviser, may: Capabilities) -> tuple[Adviser, ...]:

@@ -237,16 +237,22 @@ async def save_referrals(
 
 
 HELD_BY = """
-SELECT case_id, agency_id, clinician_id FROM referrals
- WHERE clinician_id = ANY ($1::uuid[]) AND stage IN ('requested', 'accepted', 'on_hold', 'in_progress')
+SELECT r.case_id, r.agency_id, r.clinician_id
+  FROM unnest($1::uuid[], $2::uuid[]) gone(agency_id, person_id)
+  JOIN referrals r ON r.clinician_id = gone.person_id AND r.agency_id = gone.agency_id
+ WHERE r.stage IN ('requested', 'accepted', 'on_hold', 'in_progress')
 """
 
 
-async def held_by(tx: Transaction, clinicians: Collection[PersonId]) -> list[tuple[CaseId, AgencyId, PersonId]]:
+async def held_by(
+    tx: Transaction, clinicians: Collection[tuple[AgencyId, PersonId]]
+) -> list[tuple[CaseId, AgencyId, PersonId]]:
     """Referrals that one of these clinicians has or is asked for, in the agencies in view. Locks nothing."""
     if not clinicians:
         return []
-    rows = await tx.connection.fetch(HELD_BY, list(clinicians))
+    rows = await tx.connection.fetch(
+        HELD_BY, [agency for agency, _ in clinicians], [person for _, person in clinicians]
+    )
     return [(CaseId(row["case_id"]), AgencyId(row["agency_id"]), PersonId(row["clinician_id"])) for row in rows]
 
 

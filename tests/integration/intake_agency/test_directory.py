@@ -7,9 +7,12 @@ from uuid import UUID
 import pytest
 
 from services.intake.domain.directory import index_of
+from services.intake.store import bars
 from services.intake.store import directory as store
+from services.intake.store.bars import Sought
 from shared import vault
 from shared.events.intake import ContactPointsSet, PersonSet
+from shared.news import Verified
 from shared.types import REGION, PersonId, Role
 from tests.integration.intake_agency.office import DIRECTORY, Office, member, peer
 
@@ -138,7 +141,7 @@ async def test_a_changed_address_is_a_new_point_and_nobody_is_verified_by_it(off
 async def verify(office: Office, agency_id: Any, *, revision: int) -> None:
     person = await office.sql.fetchval("SELECT person_id FROM people WHERE agency_id = $1", agency_id)
     async with office.db.transaction([agency_id]) as tx:
-        await store.hear(tx, [store.Heard(agency_id, PersonId(person), revision, verified=True)])
+        await store.hear(tx, [Verified(PersonId(person), agency_id, verified=True, revision=revision)])
 
 
 async def test_an_address_opens_for_its_point_alone(office: Office) -> None:
@@ -208,17 +211,26 @@ async def test_bars_are_found_by_indexes_and_up_the_chain_of_command(office: Off
         return index_of(index_key, agency.agency_id, kind, text)
 
     async with office.db.transaction([agency.agency_id]) as tx:
-        wanted = [index("name", "PENA ANA"), index("badge", "42"), index("unit", "patrol")]
-        found = await store.find_people(tx, agency.agency_id, wanted)
-        boss = next(one for one in found if one.role is Role.MEMBER)
+        found = await bars.find(
+            tx,
+            [
+                Sought(0, index("name", "PENA ANA"), climbs=False),
+                Sought(1, index("badge", "42"), climbs=False),
+                Sought(2, index("unit", "patrol"), climbs=False),
+                Sought(3, index("ref", "s1"), climbs=True),
+            ],
+        )
         ana = next(one for one in found if one.role is Role.PEER)
-        chain = await store.chain_of_command(tx, agency.agency_id, [boss.ref_index])
         told = await store.helpers(tx, [agency.agency_id, REGION])
         cards = await store.person_cards(tx, office.keyring, agency.agency_id, [ana.person_id])
-    assert len(found) == 2
-    assert {kind for kind, _ in ana.matched} == {"badge", "name", "unit"}
-    assert ana.supervisor_ref_index == boss.ref_index
-    assert (len(chain), boss.person_id in chain) == (2, True)
+    assert {(one.n, one.role) for one in found} == {
+        (0, Role.PEER),
+        (1, Role.PEER),
+        (2, Role.PEER),
+        (2, Role.MEMBER),
+        (3, Role.MEMBER),
+        (3, Role.COORDINATOR),
+    }
     # The coordinator has not opened the link yet.
     assert told == []
     assert cards[ana.person_id].name == "Ana Peña"

@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
+from tests.harness.bench import benched
 from tests.harness.databases import TestDatabase
-from tests.integration.matching.bench import Bench, benched
+from tests.integration.matching.bench import Bench
 
 
 @pytest_asyncio.fixture
 async def bench(database: TestDatabase) -> AsyncIterator[Bench]:
-    async with benched(database) as made:
+    async with benched(Bench, database) as made:
         yield made

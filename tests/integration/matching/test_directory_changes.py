@@ -11,7 +11,8 @@ from shared.events.intake import PeerChosen, RequestSubmitted
 from shared.events.matching import NobodyFound, OfferMade, PeerAssigned, ShortlistReady
 from shared.events.notify import ContactStopped, ContactVerified
 from shared.types import AgencyId, PersonId, Role, Urgency
-from tests.integration.matching.bench import Bench, Said, cases, person_set, persons
+from tests.harness.bench import Said, cases
+from tests.integration.matching.bench import Bench, person_set, persons
 from tests.integration.matching.test_walk_on_postgres import answer
 from tests.unit.matching.given import ask, names, one, outcomes
 

@@ -19,7 +19,8 @@ from shared.events import Fact
 from shared.events.intake import CaseClosed, CaseWithdrawn, RequestSubmitted
 from shared.events.matching import NobodyFound, OfferMade, PeerAssigned
 from shared.types import CaseId, Urgency
-from tests.integration.matching.bench import Bench, Said, cases, persons
+from tests.harness.bench import Said, cases
+from tests.integration.matching.bench import Bench, persons
 from tests.integration.matching.test_walk_on_postgres import answer
 from tests.unit.matching.given import ask, one, outcomes, told
 

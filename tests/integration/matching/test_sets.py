@@ -13,7 +13,8 @@ from services.matching.store import loads
 from shared.events.intake import CaseClosed, RequestSubmitted
 from shared.events.matching import OfferMade
 from shared.types import AgencyId, Urgency
-from tests.integration.matching.bench import Bench, Said, cases, kinds, persons
+from tests.harness.bench import Said, cases
+from tests.integration.matching.bench import Bench, kinds, persons
 from tests.integration.matching.test_walk_on_postgres import answer
 from tests.unit.matching.given import ask, told
 
@@ -91,7 +92,8 @@ async def test_people_and_hungry_searches_are_found_by_their_agency(bench: Bench
         "INSERT INTO searches(case_id, agency_id, ask, phase, chooses, hungry, turn, since, until)"
         " SELECT gen_random_uuid(), agency_id, '{}', 'searching', false, random() < 0.02, 0, now(), now() FROM peers"
     )
-    await bench.sql.execute("ANALYZE peers, peer_load, searches")
+    await bench.sql.execute("INSERT INTO agencies SELECT gen_random_uuid(), 1, true FROM generate_series(1, 20000)")
+    await bench.sql.execute("ANALYZE peers, peer_load, searches, agencies")
     rows = await bench.sql.fetch("SELECT DISTINCT agency_id FROM peers LIMIT $1", few)
     agencies = [AgencyId(row["agency_id"]) for row in rows]
     async with bench.db.transaction(agencies) as tx:

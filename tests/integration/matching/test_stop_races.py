@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 
 from shared.events.intake import CaseClosed, CaseWithdrawn, RequestSubmitted
+from tests.harness.bench import Said, benched, cases
 from tests.harness.databases import TestDatabase
-from tests.integration.matching.bench import Said, benched, cases, persons
+from tests.integration.matching.bench import Bench, persons
 from tests.unit.matching.given import ask
 
 RACES = 30
 
 
 async def test_a_withdrawal_beside_the_request_leaves_no_case_behind(database: TestDatabase) -> None:
-    async with benched(database) as bench:
+    async with benched(Bench, database) as bench:
         await bench.staff(*persons(RACES))
         for case in cases(RACES):
             await asyncio.gather(

@@ -21,7 +21,8 @@ from shared.events.intake import (
 from shared.events.matching import AssignmentEnded, NobodyFound, OfferMade, PeerAssigned, ReplySettled, ShortlistReady
 from shared.events.notify import ContactStopped, ContactVerified, ReplyReceived, Verb
 from shared.types import REGION, AgencyId, Lane, PersonId, Role, Urgency
-from tests.integration.matching.bench import Bench, Said, cases, person_set, persons
+from tests.harness.bench import Said, cases
+from tests.integration.matching.bench import Bench, person_set, persons
 from tests.unit.matching.given import ask, names, one, outcomes, told
 
 

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import uuid4
 
-import pytest_asyncio
-
-from deploy.local.timeline import Watcher, watching
+from deploy.local.timeline import Watcher
 from shared.events.intake import PersonSet, RequestSubmitted
 from shared.events.notify import ContactVerified
 from shared.events.referral import ConsultOpened, ConsultReminded, RungPaged
 from shared.types import CaseId, Role
+from tests.harness.bus import Bus
 from tests.harness.region import Region
 from tests.harness.waiting import eventually
-from tests.integration.referral.bus import ANA, BEN, Bus, bus_of, crisis
-from tests.unit.referral.given import CA, CLEO, ask, assigned, consult
-
-
-@pytest_asyncio.fixture
-async def bus(region: Region) -> AsyncIterator[Bus]:
-    async with bus_of(region) as bus:
-        yield bus
-
-
-@pytest_asyncio.fixture
-async def seen(region: Region) -> AsyncIterator[Watcher]:
-    async with watching(region.topics.kafka, region.topics.prefix) as watcher:
-        yield watcher
+from tests.unit.referral.given import ANA, BEN, CA, CLEO, ask, assigned, consult, crisis
 
 
 async def there(region: Region, bus: Bus) -> None:
@@ -41,8 +26,8 @@ async def there(region: Region, bus: Bus) -> None:
         time_zone="America/Denver",
         language="en-US",
     )
-    await bus.say(CaseId(CLEO), clinician)
-    await bus.say(CaseId(CLEO), ContactVerified(revision=1))
+    await bus.say(CLEO, clinician)
+    await bus.say(CLEO, ContactVerified(revision=1))
     sql = await region.sql()
 
     async def known() -> bool:

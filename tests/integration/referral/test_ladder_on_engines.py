@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import uuid4
 
-import pytest_asyncio
-
-from deploy.local.timeline import Watcher, watching
+from deploy.local.timeline import Watcher
 from shared.events.intake import CaseClosed, CaseClosing, CaseWithdrawn
 from shared.events.notify import PageSettled
 from shared.events.referral import CrisisReplySettled, LadderEnded, RungPaged
 from shared.types import CaseId
+from tests.harness.bus import Bus
 from tests.harness.region import Region
 from tests.harness.waiting import eventually
-from tests.integration.referral.bus import ANA, BEN, Bus, bus_of, crisis, reply
+from tests.integration.referral.bench import page_reply
+from tests.unit.referral.given import ANA, BEN, crisis
 
 TABLES = ("ladders", "pages", "timers", "cases")
-
-
-@pytest_asyncio.fixture
-async def bus(region: Region) -> AsyncIterator[Bus]:
-    async with bus_of(region) as bus:
-        yield bus
-
-
-@pytest_asyncio.fixture
-async def seen(region: Region) -> AsyncIterator[Watcher]:
-    async with watching(region.topics.kafka, region.topics.prefix) as watcher:
-        yield watcher
 
 
 async def paged(bus: Bus, seen: Watcher, case: CaseId) -> RungPaged:
@@ -73,9 +60,9 @@ async def test_an_emergency_is_taken_to_people_until_one_has_spoken_with_the_req
     case = CaseId(uuid4())
     rung = await paged(bus, seen, case)
     assert await open_thing(region, case) == ("paging", "referral")
-    await bus.say(case, reply(rung, BEN, "acknowledge"))
-    await bus.say(case, reply(rung, ANA, "acknowledge"))
-    await bus.say(case, reply(rung, BEN, "contact_confirmed"))
+    await bus.say(case, page_reply(rung, BEN, "acknowledge"))
+    await bus.say(case, page_reply(rung, ANA, "acknowledge"))
+    await bus.say(case, page_reply(rung, BEN, "contact_confirmed"))
     await seen.first(LadderEnded, case=case)
     await eventually(lambda: len(outcomes(seen, case)) == 3)
     assert outcomes(seen, case) == ["acknowledged", "covered", "noted"]
@@ -107,7 +94,7 @@ async def test_events_that_come_twice_take_effect_once(region: Region, bus: Bus,
     for _ in range(2):
         await bus.say(case, crisis((ANA,)), event_id=twice)
     rung = (await seen.first(RungPaged, case=case))[1]
-    answer = reply(rung, ANA, "acknowledge")
+    answer = page_reply(rung, ANA, "acknowledge")
     for _ in range(2):
         await bus.say(case, answer, event_id=answer.reply)
     last = CaseId(uuid4())

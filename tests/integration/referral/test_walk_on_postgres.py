@@ -6,11 +6,10 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-import pytest_asyncio
 
 from shared.events import Fact
 from shared.events.intake import CaseClosed, CaseClosing, CaseWithdrawn, ConsentGiven, RequestSubmitted
-from shared.events.notify import ContactStopped, ContactVerified, PageReplied, PageVerb, ReferralReplied, ReferralVerb
+from shared.events.notify import ContactStopped, ContactVerified, ReferralReplied, ReferralVerb
 from shared.events.referral import (
     ConsentAsked,
     ConsultAnswered,
@@ -25,7 +24,8 @@ from shared.events.referral import (
     RungPaged,
 )
 from shared.types import AgencyId, CaseId, Lane, PersonId, Role, Structure
-from tests.integration.referral.bench import TABLES, Bench, Said, cases
+from tests.harness.bench import Said, cases
+from tests.integration.referral.bench import LICENCE, TABLES, Bench, page_reply
 from tests.unit.referral.given import (
     ADVISOR,
     ANA,
@@ -56,21 +56,6 @@ from tests.unit.referral.given import (
     wanted,
 )
 
-LICENCE = "licence:us-ut"
-
-
-@pytest_asyncio.fixture
-async def staffed(bench: Bench) -> Bench:
-    """An agency with everybody, under a Clinical Supervisor."""
-    await bench.may(SUPERVISOR, CS)
-    await bench.staff(PETRA, PAUL, role=Role.PEER)
-    await bench.staff(CORA, role=Role.COORDINATOR)
-    await bench.staff(COLE, role=Role.COORDINATOR, attributes=("deputy",))
-    await bench.staff(CLEO, role=Role.CLINICIAN, attributes=(LICENCE, "on_call"))
-    await bench.staff(CARL, role=Role.CLINICIAN, attributes=(LICENCE, "deputy"))
-    await bench.on_duty(DORA)
-    return bench
-
 
 async def supported(bench: Bench, case: CaseId, structure: Structure = CS) -> None:
     """Petra supports the requester."""
@@ -95,13 +80,6 @@ async def consented(bench: Bench, case: CaseId) -> tuple[UUID, ReferralRequested
 
 def answer(referral: UUID, who: PersonId, verb: ReferralVerb) -> ReferralReplied:
     return ReferralReplied(reply=uuid4(), referral=referral, person=who, verb=verb, received_at=datetime.now(UTC))
-
-
-def page_reply(paged: RungPaged, who: PersonId, verb: PageVerb) -> PageReplied:
-    page = next(page for page, person in paged.pages if person == who)
-    return PageReplied(
-        reply=uuid4(), page=page, ladder=paged.ladder, person=who, verb=verb, received_at=datetime.now(UTC)
-    )
 
 
 async def test_a_consult_is_asked_reminded_passed_on_and_answered(staffed: Bench) -> None:
@@ -295,7 +273,7 @@ async def test_another_agencys_people_are_never_asked(bench: Bench) -> None:
 async def test_an_older_record_of_directory_or_agency_changes_nothing(staffed: Bench) -> None:
     (case,) = cases(1)
     await staffed.may(ADVISOR, CA)
-    staffed._revision = 0  # noqa: SLF001
+    staffed.revision = 0
     await staffed.may(SUPERVISOR, CS)
     await supported(staffed, case)
     assert settled(await staffed.hear(case, wanted())) == ["information_given"]

@@ -17,7 +17,7 @@ from services.intake.domain.acts import (
     Withdraw,
 )
 from services.intake.domain.case import Case, Closing, InContact, NoPeer, Released, Searching, outcome_of, stands
-from services.intake.domain.clinical import CONSENT_LASTS, Accepted, Asking, Ended, Requested, direct_allowed
+from services.intake.domain.clinical import CONSENT_LASTS, Accepted, Asking, Ended, Requested
 from services.intake.domain.course import REST, REVIEW_AFTER, Direct, begun, heard
 from services.intake.domain.status import possible, sentences
 from shared.errors import Refused
@@ -198,7 +198,7 @@ def test_direct_needs_the_capability_now_and_at_the_start(
 ) -> None:
     policy = ask().policy.model_copy(update={"capabilities": stamped})
     begun_so = case(policy=policy, relation=relation)
-    assert ("clinician" in possible(begun_so)) is direct_allowed(stamped, relation)
+    assert ("clinician" in possible(begun_so)) is stamped.direct(relation)
     if allowed:
         assert [type(one) for one in facts_of(begun_so, wanted(present))] == [DirectAsked]
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
@@ -13,7 +13,8 @@ from services.matching.domain.case import Assigned, Ended, HeardOf, InContact, S
 from services.matching.domain.decide import Heard, Subject, TimeIsUp, decide
 from services.matching.domain.effects import Alarm
 from services.matching.domain.loads import Ledger, Load, Move
-from services.matching.domain.people import Peer
+from services.matching.domain.people import Calendar, Peer
+from services.matching.domain.ranking import Ranked, Shelves
 from services.matching.domain.world import World
 from shared.events import Fact
 from shared.events.intake import Ask, Wishes
@@ -197,3 +198,11 @@ def standing_assignments(facts: Iterable[Fact]) -> Iterator[UUID]:
 
 
 __all__ = ["Assigned", "Ended", "InContact"]
+
+
+def rank(
+    candidates: Sequence[Peer], asked: Ask, loads: Mapping[PersonId, Load], *, case_id: UUID, now: datetime
+) -> list[Ranked]:
+    """Every eligible candidate with room, best first."""
+    shelves = Shelves(candidates, asked, Calendar(now), Ledger(loads))
+    return list(shelves.best(case_id, frozenset(asked.bars)))

@@ -6,11 +6,10 @@ from datetime import timedelta
 
 from services.matching.domain.case import Searching
 from services.matching.domain.loads import Load
-from services.matching.domain.ranking import rank
 from shared.events.intake import CrisisRaised, RequestSubmitted, Wishes
 from shared.events.matching import OfferMade
 from shared.types import PersonId, Urgency
-from tests.unit.matching.given import ANA, BEN, CASE, CEM, DEE, NOW, Desk, ask, coordinator, one, peer, told
+from tests.unit.matching.given import ANA, BEN, CASE, CEM, DEE, NOW, Desk, ask, coordinator, one, peer, rank, told
 
 TIRED = Load(rest_until=NOW + timedelta(hours=72))
 EMERGENCY = CrisisRaised(ask=ask(Urgency.EMERGENCY), jurisdiction="", rungs=())

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from services.matching.domain.eligibility import eligible, suits, trained
 from services.matching.domain.loads import Ledger, Load, Move
 from services.matching.domain.people import Calendar, Peer
-from services.matching.domain.ranking import Shelves, cap_of, is_crisis, rank, stated
+from services.matching.domain.ranking import Shelves, cap_of, is_crisis, stated
 from shared.events.intake import Ask, Wishes
 from shared.types import Help, PersonId, Role, Urgency
-from tests.unit.matching.given import ANA, BEN, CASE, CEM, NOW, ask, peer
+from tests.unit.matching.given import ANA, BEN, CASE, CEM, NOW, ask, peer, rank
 
 TODAY = NOW.date()
 TAGS = ("veteran", "gender:female", "language:es", "faith", "night_shift")

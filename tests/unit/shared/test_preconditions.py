@@ -5,7 +5,7 @@ from starlette.requests import Request
 
 from shared.errors import Refused
 from shared.http.etags import etag_of, require_match, unchanged
-from shared.http.idempotency import checked_key, digest, key_of, require_same
+from shared.http.idempotency import checked_key, digest, key_of
 
 
 def request(*headers: tuple[str, str]) -> Request:
@@ -43,20 +43,6 @@ def test_two_keys_are_none() -> None:
 def test_a_digest_is_keyed() -> None:
     assert len(digest(b"p", b"body")) == 32
     assert digest(b"p", b"body") != digest(b"q", b"body")
-
-
-def test_the_same_body_is_replayed_once_it_is_answered() -> None:
-    require_same(stored=b"a", given=b"a", answered=True)
-    with pytest.raises(Refused) as running:
-        require_same(stored=b"a", given=b"a", answered=False)
-    assert (running.value.status, running.value.retry_after) == (409, 1)
-
-
-@pytest.mark.parametrize("answered", [True, False])
-def test_another_body_under_the_same_key_is_refused(answered: bool) -> None:
-    with pytest.raises(Refused) as refused:
-        require_same(stored=b"a", given=b"b", answered=answered)
-    assert (refused.value.status, refused.value.slug) == (422, "idempotency-key-reused")
 
 
 def test_a_tag_is_quoted() -> None:

@@ -6,7 +6,21 @@ comes to the same case. They meet where a support ends: the case closes after th
 """
 
 from services.intake.domain.course.begin import Begun, Direct, begun
+from services.intake.domain.course.crisis import OfAlarm
 from services.intake.domain.course.ends import HELD_AGAIN, REST, REVIEW_AFTER
 from services.intake.domain.course.fold import heard
+from services.intake.domain.course.peer import OfPeer
+from services.intake.domain.course.referral import OfClinical
 
-__all__ = ["HELD_AGAIN", "REST", "REVIEW_AFTER", "Begun", "Direct", "begun", "heard"]
+__all__ = [
+    "HELD_AGAIN",
+    "REST",
+    "REVIEW_AFTER",
+    "Begun",
+    "Direct",
+    "OfAlarm",
+    "OfClinical",
+    "OfPeer",
+    "begun",
+    "heard",
+]

@@ -17,7 +17,6 @@ from services.intake.domain.clinical import (
     How,
     Requested,
     Running,
-    direct_allowed,
     live_consent,
 )
 from services.intake.domain.course.begin import Direct, asked_directly, direct_fact
@@ -71,7 +70,7 @@ def direct(case: Case, act: AskClinician, now: datetime) -> Step:
     if isinstance(case.clinical, Running):
         return Step(case)
     program = (act.present, case.ask.policy.capabilities)
-    if not all(direct_allowed(capabilities, case.ask.relation) for capabilities in program):
+    if not all(capabilities.direct(case.ask.relation) for capabilities in program):
         raise Refused("no-clinician-in-program", 409, extra={"offer": "peer"})
     ids = Direct(act.referral, act.consent)
     asked = asked_directly(case, ids, now)

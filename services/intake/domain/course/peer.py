@@ -42,6 +42,19 @@ from shared.events.matching import (
 )
 from shared.types import PersonId
 
+OfPeer = (
+    SearchStarted
+    | NobodyFound
+    | ShortlistReady
+    | OfferMade
+    | OfferDeclined
+    | OfferExpired
+    | OfferRescinded
+    | PeerAssigned
+    | ContactOverdue
+    | ContactConfirmed
+    | AssignmentEnded
+)
 KEPT_ENDED = 50
 
 
