@@ -11,6 +11,7 @@ from services.intake.domain.case import Case, Over
 from services.intake.domain.clinical import (
     Accepted,
     Asking,
+    Ended,
     InProgress,
     OnHold,
     Requested,
@@ -65,11 +66,13 @@ def referred(case: Case, what: OfClinical, now: datetime) -> Step:
 def _question(case: Case, referral: UUID, now: datetime) -> Case:
     """The same referral asks again when its consent has run out. Whoever has asked for a clinician is not asked again.
 
-    Referral takes that request up in place of a question that has crossed with it.
+    Referral takes that request up in place of a question that has crossed with it. Nor is anybody asked who has said
+    no to this very referral: the question has crossed with the no, and nothing brings the referral back.
     """
-    if isinstance(case.clinical, Running) and case.clinical.referral != referral:
-        return case
-    return replace(case, clinical=Asking(referral, now))
+    clinical = case.clinical
+    another = isinstance(clinical, Running) and clinical.referral != referral
+    over = isinstance(clinical, Ended) and clinical.referral == referral
+    return case if another or over else replace(case, clinical=Asking(referral, now))
 
 
 def _informed(case: Case, kinds: tuple[str, ...]) -> Step:
