@@ -17,10 +17,14 @@ from tests.trust.town import as_json
 
 VARIES = {"reference", "next_by", "id", "key", "created_at"}
 """Members of JSON answers that are new with every answer."""
+MOMENTS = {"given", "expires", "withdrawn"}
+"""Of a consent: when. By the same name other things are told, which have to be the same."""
 _FRESH = re.compile(r'(name="(?:nonce|code|key)" value=")[^"]*(")')
 _SPOKEN_CODE = re.compile(r"(?:[A-Za-z0-9_-]{4} ){5}[A-Za-z0-9_-]{2}")
 LARGE = 1 << 20
 TOO_MANY = 429
+COUNTED = "/o/"
+"""The one page of notify that is counted when it is only opened: it has no PIN."""
 HEADERS = ("content-type", "location", "cache-control", "www-authenticate", "allow", "etag")
 
 
@@ -56,17 +60,18 @@ def page(service: str, path: str, fields: Mapping[str, str] | None = None, *, co
 
 async def answered(region: Region, call: Call) -> Answer:
     """What is answered to a call. notify counts how often a source sends: whoever probes it waits for a turn."""
-    if call.service != "notify" or call.method != "POST":
-        return await _answered(region, call)
+    if call.service != "notify" or (call.method != "POST" and not call.path.startswith(COUNTED)):
+        return await answered_at_once(region, call)
 
     async def in_turn() -> Answer | None:
-        answer = await _answered(region, call)
+        answer = await answered_at_once(region, call)
         return answer if answer.status != TOO_MANY else None
 
     return await eventually(in_turn, 60, what="a turn", every=0.5)
 
 
-async def _answered(region: Region, call: Call) -> Answer:
+async def answered_at_once(region: Region, call: Call) -> Answer:
+    """The same, whoever's turn it is."""
     url = region.url(call.service) + call.path
     sent = {"Accept": "*/*"} | dict(call.headers)
     body = BytesIO(call.body) if call.body is not None else None
@@ -93,5 +98,9 @@ def same(answer: Answer, call: Call) -> dict[str, Any]:
 
 def _steady(document: object) -> object:
     if isinstance(document, dict):
-        return {name: _steady(value) for name, value in document.items() if name not in VARIES}
+        told = {name: value for name, value in document.items() if name not in VARIES}
+        return {
+            name: "SOMEWHEN" if name in MOMENTS and isinstance(value, str) else _steady(value)
+            for name, value in told.items()
+        }
     return [_steady(one) for one in document] if isinstance(document, list) else document

@@ -12,6 +12,11 @@ from tests.trust.routes import Door
 from tests.trust.scene import REACH, Side, like
 from tests.trust.town import Town, hash_of
 
+BUTTONS = (
+    *("close", "withdraw", "another-peer", "choose", "reach"),
+    *("consent", "refuse-consent", "clinician", "peer", "emergency"),
+)
+"""What can be pressed at the page of a case."""
 DIRECTORY, POLICY, KEYS, CASE = "/v1/agency/directory", "/v1/agency/policy", "/v1/agency/keys", "/v1/case"
 VERIFICATIONS = f"{DIRECTORY}/verifications"
 STRUCTURE, RESOURCES, LISTED = "/v1/agency/structure", "/v1/agency/resources", "/v1/resources"
@@ -55,11 +60,11 @@ def secrets_of(side: Side) -> list[str]:
         *(
             side.agency.key,
             side.asked.reference,
-            side.links["m"],
-            side.links["w"],
-            side.sessions["m"].partition("=")[2],
+            *(side.links[first] for first in ("m", "w", "c", "r", "o")),
+            *(side.sessions[first].partition("=")[2] for first in ("m", "r")),
         ),
         *(hash_of(side.asked.code), side.credentials[0], side.persons[0], str(side.agency.agency_id)),
+        *side.things,
     ]
 
 
@@ -132,6 +137,17 @@ async def choosing(world: World) -> AsyncIterator[Pair]:
             )
 
 
+async def recipients(world: World) -> AsyncIterator[Pair]:
+    """Whom one consents to is a word of the program: nobody of another agency, and none of its referrals."""
+    mine, theirs = world.mine.released, world.theirs
+    for one in (*theirs.persons, *theirs.things, theirs.links["r"]):
+        for method in ("PUT", "DELETE"):
+            yield Pair(
+                api(method, f"{CASE}/consents/{one}", bearer=mine.code),
+                api(method, f"{CASE}/consents/{uuid4()}", bearer=mine.code),
+            )
+
+
 def once(name: str) -> Probe:
     """An Idempotency-Key that somebody else has used is a new one here."""
 
@@ -185,8 +201,9 @@ async def replacing_directory(world: World) -> AsyncIterator[Pair]:
 
 async def asking_again(world: World) -> AsyncIterator[Pair]:
     """A person of another agency is nobody here, by whatever they are called."""
-    key, other = world.mine.agency.key, world.theirs.agency.people[0]
-    for one in (world.theirs.persons[0], str(other["badge"]), str(other["name"]), str(other["contact"])):
+    key, theirs = world.mine.agency.key, world.theirs
+    named = [str(one[field]) for one in theirs.agency.people for field in ("badge", "name", "contact") if field in one]
+    for one in (*theirs.persons, *named):
         yield Pair(
             api("POST", VERIFICATIONS, {"person_ref": one}, bearer=key),
             api("POST", VERIFICATIONS, {"person_ref": str(uuid4())}, bearer=key),
@@ -279,7 +296,7 @@ async def pressing(world: World) -> AsyncIterator[Pair]:
     own = f"/a/{mine.agency.slug}/case"
     shown = await answered(world.town.region, page("intake", own, cookie=mine.page_session))
     fields = {"nonce": shown.form(has="nonce").values["nonce"], "key": theirs.closing_key}
-    for name in ("close", "withdraw", "another-peer", "choose", "reach"):
+    for name in BUTTONS:
         there = f"/a/{theirs.agency.slug}/case/{name}"
         yield Pair(
             page("intake", there, fields, cookie=mine.page_session),
@@ -310,18 +327,13 @@ PROBES: Mapping[Door, Probe | Nothing] = {
     ("PUT", f"{CASE}/choice"): all_of(bearers("PUT", f"{CASE}/choice", {"anyone": True}), choosing),
     ("PUT", f"{CASE}/reach"): bearers("PUT", f"{CASE}/reach", {"reach": REACH}),
     **{
-        ("POST", f"{CASE}/{name}"): bearers("POST", f"{CASE}/{name}", Idempotency_Key="fresh")
-        for name in ("clinician", "emergency", "peer")
+        ("POST", f"{CASE}/{name}"): all_of(bearers("POST", f"{CASE}/{name}", Idempotency_Key="fresh"), once(name))
+        for name in ("clinician", "emergency", "peer", "release", "another-peer", "close")
     },
     **{
-        (method, f"{CASE}/consents/{{recipient}}"): bearers(method, f"{CASE}/consents/clinician")
+        (method, f"{CASE}/consents/{{recipient}}"): all_of(bearers(method, f"{CASE}/consents/clinician"), recipients)
         for method in ("PUT", "DELETE")
     },
-    ("POST", f"{CASE}/release"): all_of(bearers("POST", f"{CASE}/release", Idempotency_Key="fresh"), once("release")),
-    ("POST", f"{CASE}/another-peer"): all_of(
-        bearers("POST", f"{CASE}/another-peer", Idempotency_Key="fresh"), once("another-peer")
-    ),
-    ("POST", f"{CASE}/close"): all_of(bearers("POST", f"{CASE}/close", Idempotency_Key="fresh"), once("close")),
     ("GET", "/v1/agency"): all_of(bearers("GET", "/v1/agency", codes=False), naming("/v1/agency")),
     ("GET", DIRECTORY): all_of(bearers("GET", DIRECTORY, codes=False), naming(DIRECTORY)),
     ("PUT", DIRECTORY): all_of(bearers("PUT", DIRECTORY, {"people": []}, codes=False), replacing_directory),

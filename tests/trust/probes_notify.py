@@ -7,33 +7,61 @@ from dataclasses import dataclass, replace
 
 from deploy.local.browser import Answer
 from tests.trust.calls import Call, answered, page
-from tests.trust.probes_intake import HEALTH, PUBLIC_FILE, Nothing, Pair, Probe, World, unknown
+from tests.trust.probes_intake import HEALTH, PUBLIC_FILE, Nothing, Pair, Probe, World, all_of, unknown
 from tests.trust.routes import Door
-from tests.trust.scene import First
+from tests.trust.scene import ANSWERED, WITH_PIN, First
 
-VERBS: Mapping[First, tuple[str, ...]] = {"m": ("accept",), "w": ("contacted", "close"), "p": ("acknowledge",)}
+VERBS: Mapping[First, tuple[str, ...]] = {
+    "m": ("accept",),
+    "w": ("contacted", "advice", "clinician", "close"),
+    "p": ("acknowledge",),
+    "c": ("answer", "cannot"),
+    "r": ("accept", "reject"),
+}
+FORMS = ("advice", "resources")
+"""What has a form of its own, at the page of a case."""
 
 
-def opening(method: str, first: First) -> Probe:
-    """Another's link in one's own session shows what an unknown link shows."""
+def opening(method: str, path: str, first: First) -> Probe:
+    """Another's link in one's own session shows what an unknown link shows; one of another kind does so as well."""
 
     async def probe(world: World) -> AsyncIterator[Pair]:
-        for session in world.mine.sessions.values():
-            foreign = page("notify", f"/{first}/{world.theirs.links[first]}", cookie=session)
-            nobody = page("notify", f"/{first}/{unknown()}", cookie=session)
+        theirs, mine = world.theirs, world.mine
+        tried = [(theirs.links[first], session) for session in mine.sessions.values()]
+        tried += [(token, mine.sessions["w"]) for token in (*theirs.links.values(), theirs.used_link)]
+        for token, session in tried:
+            foreign, nobody = (
+                page("notify", path.replace("{token}", one), cookie=session) for one in (token, unknown())
+            )
             yield Pair(replace(foreign, method=method), replace(nobody, method=method))
 
     return probe
 
 
+def reading(method: str) -> Probe:
+    """Whoever has the link of an outreach may read its page: a session makes no difference, nor a link of another kind.
+
+    The page names nobody; that the address has a link at all is known to its owner alone.
+    """
+
+    async def probe(world: World) -> AsyncIterator[Pair]:
+        session = world.mine.sessions["w"]
+        for first, token in world.theirs.links.items():
+            foreign = page("notify", f"/o/{token}", cookie=session)
+            same_page = page("notify", f"/o/{token if first == 'o' else unknown()}")
+            yield Pair(replace(foreign, method=method), replace(same_page, method=method))
+
+    return probe
+
+
 def entering(first: First) -> Probe:
-    """The form of one's own link, with the own PIN, sent to another's link."""
+    """The form of one's own link, with the own PIN, sent to another's link, of whatever kind."""
 
     async def probe(world: World) -> AsyncIterator[Pair]:
         mine = await answered(world.town.region, page("notify", f"/{first}/{world.mine.links[first]}"))
         pin = world.mine.agency.pin
         fields = {"nonce": mine.form(has="pin").values["nonce"], "pin": pin, "pin_again": pin}
-        for token in (world.theirs.links[first], world.theirs.used_link):
+        for token in (*world.theirs.links.values(), world.theirs.used_link):
             yield Pair(page("notify", f"/{first}/{token}", fields), page("notify", f"/{first}/{unknown()}", fields))
 
     return probe
@@ -43,9 +71,10 @@ def answering(first: First) -> Probe:
     """One's own session and the nonce of its buttons, sent to another's link."""
 
     async def probe(world: World) -> AsyncIterator[Pair]:
-        for own, session in world.mine.sessions.items():
+        for own in ANSWERED:
+            session = world.mine.sessions[own]
             shown = await answered(world.town.region, page("notify", f"/{own}/{world.mine.links[own]}", cookie=session))
-            fields = {"nonce": shown.form(has="nonce").values["nonce"]}
+            fields = {"nonce": shown.form(has="nonce").values["nonce"], "text": "Nothing to see", "to": "clinician"}
             for verb in VERBS[first]:
                 yield Pair(
                     *(
@@ -53,48 +82,6 @@ def answering(first: First) -> Probe:
                         for token in (world.theirs.links[first], unknown())
                     )
                 )
-
-    return probe
-
-
-def elsewhere(method: str, path: str) -> Probe:
-    """Another agency's links at a door of another kind, in one's own session: each is as unknown there as any."""
-
-    async def probe(world: World) -> AsyncIterator[Pair]:
-        # One session is enough: a page without a PIN counts how often a source opens it.
-        session = world.mine.sessions["w"]
-        for token in world.theirs.links.values():
-            foreign, nobody = (
-                page("notify", path.replace("{token}", one), cookie=session) for one in (token, unknown())
-            )
-            yield Pair(replace(foreign, method=method), replace(nobody, method=method))
-
-    return probe
-
-
-def entering_elsewhere(first: str) -> Probe:
-    """The form of such a door with the own PIN, sent to another agency's links."""
-
-    async def probe(world: World) -> AsyncIterator[Pair]:
-        mine = await answered(world.town.region, page("notify", f"/{first}/{world.mine.links['w']}"))
-        fields = {"nonce": mine.form(has="pin").values["nonce"], "pin": world.mine.agency.pin}
-        for token in world.theirs.links.values():
-            yield Pair(page("notify", f"/{first}/{token}", fields), page("notify", f"/{first}/{unknown()}", fields))
-
-    return probe
-
-
-def answering_elsewhere(first: str, verb: str) -> Probe:
-    """One's own session and the nonce of its buttons, sent to another agency's links at such a door."""
-
-    async def probe(world: World) -> AsyncIterator[Pair]:
-        session = world.mine.sessions["w"]
-        shown = await answered(world.town.region, page("notify", f"/w/{world.mine.links['w']}", cookie=session))
-        fields = {"nonce": shown.form(has="nonce").values["nonce"], "verb": verb, "text": "Nothing to see"}
-        for token in world.theirs.links.values():
-            yield Pair(
-                *(page("notify", f"/{first}/{one}/answer", fields, cookie=session) for one in (token, unknown()))
-            )
 
     return probe
 
@@ -118,7 +105,7 @@ HELD_CHANGES = {"notify.pins"}
 async def held(world: World) -> AsyncIterator[Held]:
     """Every kind of link of the other agency, with its own nonce and this agency's PIN."""
     pin = world.mine.agency.pin
-    links: list[tuple[First, str]] = [(one, world.theirs.links[one]) for one in ("m", "w", "p")]
+    links: list[tuple[First, str]] = [(one, world.theirs.links[one]) for one in WITH_PIN]
     for first, token in [*links, ("v", world.theirs.used_link)]:
         path = f"/{first}/{token}"
         form: Answer = await answered(world.town.region, page("notify", path))
@@ -128,20 +115,17 @@ async def held(world: World) -> AsyncIterator[Held]:
 
 PROBES: Mapping[Door, Probe | Nothing] = {
     **{
-        (method, f"/{first}/{{token}}"): opening(method, first)
-        for first in ("v", "m", "w", "p")
+        (method, f"/{first}/{{token}}"): opening(method, f"/{first}/{{token}}", first)
+        for first in ("v", *WITH_PIN)
         for method in ("GET", "HEAD")
     },
-    **{("POST", f"/{first}/{{token}}"): entering(first) for first in ("v", "m", "w", "p")},
-    **{("POST", f"/{first}/{{token}}/answer"): answering(first) for first in ("m", "w", "p")},
     **{
-        (method, path): elsewhere(method, path.replace("{verb}", "advice"))
-        for path in ("/c/{token}", "/r/{token}", "/t/{token}", "/o/{token}", "/w/{token}/{verb}")
+        (method, "/w/{token}/{verb}"): all_of(*(opening(method, f"/w/{{token}}/{verb}", "w") for verb in FORMS))
         for method in ("GET", "HEAD")
     },
-    **{("POST", f"/{first}/{{token}}"): entering_elsewhere(first) for first in ("c", "r", "t")},
-    ("POST", "/c/{token}/answer"): answering_elsewhere("c", "answer"),
-    ("POST", "/r/{token}/answer"): answering_elsewhere("r", "accept"),
+    **{(method, "/o/{token}"): reading(method) for method in ("GET", "HEAD")},
+    **{("POST", f"/{first}/{{token}}"): entering(first) for first in ("v", *WITH_PIN)},
+    **{("POST", f"/{first}/{{token}}/answer"): answering(first) for first in ANSWERED},
     ("GET", "/style.css"): Nothing(PUBLIC_FILE),
     ("HEAD", "/style.css"): Nothing(PUBLIC_FILE),
     ("GET", "/health/live"): Nothing(HEALTH),

@@ -12,7 +12,13 @@ from tests.trust import tables
 from tests.trust.calls import answered, api, page
 from tests.trust.town import Agency, Town, person, token_of
 
-First = Literal["v", "m", "w", "p"]
+First = Literal["v", "m", "w", "p", "c", "r", "t", "o"]
+ANSWERED: tuple[First, ...] = ("m", "w", "p", "c", "r")
+"""What is behind a PIN and can be answered there."""
+WITH_PIN: tuple[First, ...] = (*ANSWERED, "t")
+"""What is behind a PIN."""
+SUPERVISED = {"structure": "clinical-supervisor", "contract": {"from": "2020-01-01"}}
+QUESTION = "They wake at night since the call at the lake. What has helped others?"
 REACH = {"channel": "mail", "address": "somebody@reach.test", "leave_message": False}
 SLOW = {"emergency": {"answer_within_s": 600}, "rung_within_s": 900}
 """Nothing falls due while a test looks."""
@@ -29,26 +35,29 @@ class Side:
     released: Requester
     closed: Requester
     emergency: Requester
+    direct: Requester
+    """Wants a clinician, and no peer."""
+    worried: Requester
+    """Asks about somebody else, to whom one mail was sent."""
     closing_key: str
     links: dict[First, str]
     used_link: str
     sessions: dict[First, str]
     persons: list[str]
+    things: list[str]
+    """The ids of its cases, consults and referrals, which nobody outside is told."""
     credentials: list[str]
     directory_tag: str
     page_session: str
 
-    @property
-    def everyone(self) -> list[Requester]:
-        return [self.asked, self.choosing, self.released, self.closed, self.emergency]
-
 
 def people(slug: str) -> list[dict[str, object]]:
-    """Two peers, a coordinator and a member."""
+    """Two peers, a coordinator, a clinician and a member."""
     return [
         person("P1", "peer", f"Ana {slug}", badge=f"B1-{slug}", contact=f"ana@{slug}.test", supervisor_ref="M1"),
         person("P2", "peer", f"Ben {slug}", badge=f"B2-{slug}", contact=f"ben@{slug}.test"),
         person("C1", "coordinator", f"Cem {slug}", contact=f"cem@{slug}.test"),
+        person("K1", "clinician", f"Kai {slug}", contact=f"kai@{slug}.test"),
         person("M1", "member", f"Mia {slug}", unit=f"Unit {slug}"),
     ]
 
@@ -64,13 +73,23 @@ async def set_up(town: Town, name: str, *, uploads: int = 1) -> Side:
     await choosing.until("choosing")
     key = secrets.token_urlsafe(16)
     closed = await town.ask(agency, preferences={"require": ["veteran"]})
+    count = await town.mail("/t/", agency.coordinators)
     await close(town, closed, key)
     emergency = await town.ask(agency, urgency="emergency", reach=REACH)
     alarm = await town.mail("/p/", agency.coordinators)
+    consult = await town.advice(agency, second, QUESTION)
+    referral = await town.referred(agency, released, second)
+    direct = await town.ask(agency, want="clinician", help=["counselling"], reach=REACH)
+    await town.mail("/r/", agency.clinicians)
+    friend = f"friend@{slug}.test"
+    # Whoever only looks at the list has no peer asked: the next offer is nobody else's.
+    wanted = {"choose": "shortlist", "outreach": {"channel": "mail", "address": friend}}
+    worried = await town.ask(agency, about="someone_else", **wanted)
+    outreach = await town.mail("/o/", [friend])
     listed = [*agency.people]
     for number in range(uploads):
         await town.put(agency, "policy", {**SLOW, "grace_s": 3601 + number})
-        await town.put(agency, "structure", {"structure": "team-coordinator"})
+        await town.put(agency, "structure", SUPERVISED)
         await town.put(agency, "resources", {"resources": [LISTED | {"name": f"Center of {slug}"}]})
         one = person(f"N{number}", "peer", f"New {slug}", contact=f"new{number}@{slug}.test")
         listed.append(one)
@@ -78,6 +97,7 @@ async def set_up(town: Town, name: str, *, uploads: int = 1) -> Side:
         fresh = await town.mail("/v/", [str(one["contact"])])
     (used,) = [mail for mail in await town.mailbox.all(str(agency.people[0]["contact"])) if mail.leads_to("/v/")]
     links: dict[First, str] = {"v": token_of(fresh), "m": token_of(offer), "w": token_of(second), "p": token_of(alarm)}
+    links |= {"c": token_of(consult), "r": token_of(referral), "t": token_of(count), "o": token_of(outreach)}
     side = Side(
         agency=agency,
         asked=asked,
@@ -85,11 +105,14 @@ async def set_up(town: Town, name: str, *, uploads: int = 1) -> Side:
         released=released,
         closed=closed,
         emergency=emergency,
+        direct=direct,
+        worried=worried,
         closing_key=key,
         links=links,
         used_link=token_of(used),
         sessions={},
-        persons=await persons(town, agency),
+        persons=await ids(town, agency, "intake.people", "person_id"),
+        things=await things(town, agency),
         credentials=[],
         directory_tag="",
         page_session="",
@@ -99,7 +122,7 @@ async def set_up(town: Town, name: str, *, uploads: int = 1) -> Side:
 
 
 async def _let_in(town: Town, side: Side) -> None:
-    side.sessions = {first: await entered(town, side, first) for first in ("m", "w", "p")}
+    side.sessions = {first: await entered(town, side, first) for first in WITH_PIN}
     key = side.agency.key
     wanted = api("POST", "/v1/agency/keys", {"scopes": ["agency:read"]}, bearer=key, Idempotency_Key=side.closing_key)
     assert (await answered(town.region, wanted)).status == 201
@@ -117,10 +140,18 @@ async def close(town: Town, requester: Requester, key: str) -> Answer:
     return answer
 
 
-async def persons(town: Town, agency: Agency) -> list[str]:
-    """The ids of everybody whom an agency has named."""
+async def ids(town: Town, agency: Agency, table: str, column: str) -> list[str]:
+    """The ids that stand in a column of a table, in the rows of an agency."""
     listed = tables.of_agency(await tables.rows(await town.region.sql()), agency.agency_id)
-    return sorted(row.values["person_id"] for row in listed if row.table == "intake.people")
+    return sorted({row.values[column] for row in listed if row.table == table})
+
+
+async def things(town: Town, agency: Agency) -> list[str]:
+    """The ids of an agency's cases, consults and referrals."""
+    columns = (("intake.cases", "case_id"), ("referral.consults", "consult_id"), ("referral.referrals", "referral_id"))
+    found = [await ids(town, agency, table, column) for table, column in columns]
+    assert all(found), "a scene without a case, a consult or a referral"
+    return [one for listed in found for one in (listed[0], listed[-1])]
 
 
 async def entered(town: Town, side: Side, first: First) -> str:

@@ -17,6 +17,12 @@ REACH = {"channel": "mail", "address": "requester@reach.test", "safe_times": "af
 STATISTIC = {"statistic_id", "agency_id", "month", "relation", "urgency", "help", "outcome", "apart"}
 TOMBSTONE = {"case_id", "agency_id", "closed", "at"}
 SERVICES = {"intake", "matching", "referral", "notify"}
+CLINICAL = {
+    *("referral.pathways", "referral.consults", "referral.referrals"),
+    *("notify.consults", "notify.referrals", "notify.matters", "notify.links"),
+}
+"""Tables that a case with a consult and a referral leaves something in."""
+QUESTION = "They sleep badly since the fire. What has helped others?"
 
 
 def people() -> list[dict[str, object]]:
@@ -59,11 +65,18 @@ def traces_of(listed: Collection[Row], case: UUID, but: Collection[UUID]) -> set
 
 async def opens(town: Town, agency: Agency, case: UUID, sealed: bytes) -> bytes | None:
     """What intake makes of a sealed reach with the keys that it has now."""
-    keyring = read_keyring(town.region.keyring)
-    scope = AgencyId(agency.agency_id)
-    async with town.region.database.opened("intake") as db, db.transaction([scope]) as tx:
-        key = (await vault.load(tx, keyring, "case", [case])).get(case)
-    return key.open("reach", sealed) if key else None
+    return await unsealed(town, agency, ("intake", "case", "reach"), case, sealed)
+
+
+async def unsealed(
+    town: Town, agency: Agency, what: tuple[str, vault.Kind, str], subject: UUID, sealed: bytes
+) -> bytes | None:
+    """What a service makes of a field that is sealed under the key of a case or consult, with the keys that it has."""
+    service, kind, field = what
+    keyring, scope = read_keyring(town.region.keyring), AgencyId(agency.agency_id)
+    async with town.region.database.opened(service) as db, db.transaction([scope]) as tx:
+        key = (await vault.load(tx, keyring, kind, [subject])).get(subject)
+    return key.open(field, sealed) if key else None
 
 
 async def test_after_the_grace_nothing_joins_peer_and_case_and_the_reach_opens_no_more(town: Town) -> None:
@@ -85,6 +98,73 @@ async def test_after_the_grace_nothing_joins_peer_and_case_and_the_reach_opens_n
     assert {row.schema for row in holding(listed, case) if row.name == "tombstones"} == SERVICES
     assert not [row for row in listed if row.ids & traces and row.name not in {"audit", "inbox"}]
     assert await opens(town, agency, case, sealed) is None
+
+
+def clinicians() -> list[dict[str, object]]:
+    return [person("K1", "clinician", "Kay Moe", contact="kay@purge.test")]
+
+
+async def referred(town: Town, agency: Agency) -> Requester:
+    """A case with a peer in touch, a question that is open, and a clinician who has accepted."""
+    requester, second = await town.released(agency, reach=REACH)
+    await town.press(agency, second, "contacted")
+    await town.advice(agency, second, QUESTION)
+    await town.press(agency, await town.referred(agency, requester, second), "accept")
+    await town.clinical(requester, "accepted")
+    return requester
+
+
+async def test_nothing_joins_peer_adviser_clinician_and_case_and_the_question_opens_no_more(town: Town) -> None:
+    agency = await town.agency("clinic-town", [*people(), *clinicians()], grace_s=2)
+    whom = await persons(town)
+    requester = await referred(town, agency)
+    case, sql = await town.case_of(requester), await town.region.sql()
+    await settled(sql)
+    before = await rows(sql)
+    assert {row.table for row in holding(before, case)} >= CLINICAL
+    (row,) = await sql.fetch("SELECT consult_id, sealed FROM referral.consults WHERE case_id = $1", case)
+    consult, sealed = row["consult_id"], row["sealed"]
+    of_question: tuple[str, vault.Kind, str] = ("notify", "consult", "question")
+    assert await unsealed(town, agency, of_question, consult, sealed) == QUESTION.encode()
+    traces = traces_of(before, case, {case, agency.agency_id, *whom})
+    assert consult in traces
+
+    assert (await requester.act("POST", "/close")).status == 200
+    listed = await town.purged(case)
+    assert_nothing_joins(listed, case, whom, agency)
+    keys = [row for row in listed if row.table == "vault.data_keys" and consult in row.ids]
+    assert keys
+    assert all(may_stay(row) for row in keys)
+    left = [row for row in listed if row.ids & traces and row.name not in {"audit", "inbox"} and row not in keys]
+    assert not left
+    assert not [row for row in listed if row.ids & traces and row.name == "audit" and row.values["actor"]]
+    assert await unsealed(town, agency, of_question, consult, sealed) is None
+
+
+async def test_a_withdrawal_at_any_clinical_stage_leaves_nothing_that_joins(town: Town) -> None:
+    agency = await town.agency("clinic-back-town", [*people(), *clinicians()])
+    whom = await persons(town)
+    sql = await town.region.sql()
+    asked = {"accepted": await referred(town, agency)}
+    asked["direct"] = await town.ask(agency, want="clinician", help=["counselling"], reach=REACH)
+    await town.mail("/r/", agency.clinicians)
+    asked["consent asked"], second = await town.released(agency, reach=REACH)
+    await town.press(agency, second, "clinician")
+    await town.clinical(asked["consent asked"], "consent_asked")
+    about = {"about": "someone_else", "outreach": {"channel": "mail", "address": "friend@purge.test"}}
+    asked["outreach"] = await town.ask(agency, choose="shortlist", **about)
+    await town.mail("/o/", ["friend@purge.test"])
+    cases = {name: await town.case_of(requester) for name, requester in asked.items()}
+    await settled(sql)
+    before = await rows(sql)
+    traces = {name: traces_of(before, case, {case, agency.agency_id, *whom}) for name, case in cases.items()}
+    for name, requester in asked.items():
+        assert await withdrawn(requester) == 200, name
+    for name, case in cases.items():
+        listed = await town.purged(case)
+        assert_nothing_joins(listed, case, whom, agency)
+        left = [row for row in listed if row.ids & traces[name] and row.name not in {"audit", "inbox"}]
+        assert all(may_stay(row) for row in left), name
 
 
 async def stages(town: Town, agency: Agency) -> Mapping[str, Requester]:

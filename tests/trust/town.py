@@ -21,6 +21,8 @@ from tests.harness.waiting import eventually
 from tests.trust import tables
 
 Document = dict[str, Any]
+SUPERVISED = ("--structure", "clinical-supervisor", "--contract-from", "2020-01-01")
+"""The options of `peerline agency add` for a program whose clinicians are asked, and take people on."""
 OPEN_DOORS = {
     f"PEERLINE_{name}": "10000"
     for name in (
@@ -35,9 +37,12 @@ OPEN_DOORS = {
 
 
 def person(ref: str, role: str, name: str, **fields: Any) -> Document:
-    """A row of a directory as JSON; a peer has been designated for years."""
-    dated = {"designated_from": "2020-01-01", "trained_until": "2099-12-31"} if role == "peer" else {}
-    return {"person_ref": ref, "role": role, "name": name} | dated | fields
+    """A row of a directory as JSON; a peer has been designated for years, a clinician is licensed."""
+    known: Mapping[str, Document] = {
+        "peer": {"designated_from": "2020-01-01", "trained_until": "2099-12-31"},
+        "clinician": {"attributes": ["licence:us-ut"]},
+    }
+    return {"person_ref": ref, "role": role, "name": name} | known.get(role, {}) | fields
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,6 +63,10 @@ class Agency:
     def coordinators(self) -> list[str]:
         return [one["contact"] for one in self.people if one["role"] == "coordinator"]
 
+    @property
+    def clinicians(self) -> list[str]:
+        return [one["contact"] for one in self.people if one["role"] == "clinician"]
+
 
 @dataclass(repr=False)
 class Town:
@@ -77,10 +86,15 @@ class Town:
         await self.region.start_all(env=OPEN_DOORS)
 
     async def agency(self, slug: str, people: Sequence[Document], **policy: object) -> Agency:
-        """An agency with a directory in which everybody with a contact point is verified, and a long grace."""
+        """An agency with a directory in which everybody with a contact point is verified, and a long grace.
+
+        Where it names a clinician, its program has one, who is on everybody's way; else it has none.
+        """
+        supervised = any(one["role"] == "clinician" for one in people)
         made = await self._command(
             *("agency", "add", "--name", f"{slug} police", "--slug", slug, "--kind", "police"),
             *("--jurisdiction", "US-UT", "--language", "en", "--time-zone", "America/Denver"),
+            *(SUPERVISED if supervised else ()),
         )
         # The first digit is lower than the last: neither all the same nor falling.
         pin = f"1{secrets.randbelow(10_000):04}8"
@@ -106,9 +120,16 @@ class Town:
                 "SELECT count(*) FROM intake.people WHERE agency_id = $1 AND verified AND role = 'coordinator'",
                 agency.agency_id,
             )
-            return (found, paged) == (len(agency.contacts), len(agency.coordinators))
+            asked: int = await sql.fetchval(
+                "SELECT count(*) FROM referral.people JOIN referral.agencies USING (agency_id)"
+                " WHERE agency_id = $1 AND verified AND active AND role = 'clinician'"
+                " AND (capabilities->>'accept_referral')::boolean",
+                agency.agency_id,
+            )
+            wanted = (len(agency.contacts), len(agency.coordinators), len(agency.clinicians))
+            return (found, paged, asked) == wanted
 
-        await eventually(known, 30, what="matching knows the peers, intake the coordinators")
+        await eventually(known, 30, what="matching knows the peers, intake the coordinators, referral the clinicians")
 
     async def _command(self, *words: str) -> dict[str, object]:
         code, told = await demo.command(self.region.local, *words)
@@ -173,6 +194,31 @@ class Town:
         await self.press(agency, offer, "accept")
         await requester.until("released")
         return requester, await self.mail("/w/", [offer.to])
+
+    async def advice(self, agency: Agency, mail: Mail, question: str) -> Mail:
+        """The peer of a case asks a clinician; with the mail that leads the adviser to the question."""
+        browser, _ = await walk.opened(mail.link, agency.pin)
+        form = (await browser.get(f"{mail.link}/advice")).form(has="text")
+        sent = await browser.submit(form, {"to": "clinician", "code": "sleep", "text": question})
+        assert sent.status == 200, f"asking for advice: {sent.status}"
+        return await self.mail("/c/", agency.clinicians)
+
+    async def referred(self, agency: Agency, requester: Requester, mail: Mail) -> Mail:
+        """The peer says that a clinician is wanted, the requester consents; with the mail to the clinician."""
+        await self.press(agency, mail, "clinician")
+        await self.clinical(requester, "consent_asked")
+        answer = await requester.act("PUT", "/consents/clinician")
+        assert answer.status == 200, f"the consent: {answer.status}"
+        return await self.mail("/r/", agency.clinicians)
+
+    async def clinical(self, requester: Requester, *states: str) -> None:
+        """Wait until the clinical side of a case stands at one of these."""
+
+        async def stands() -> bool:
+            clinical = (await requester.status())["clinical"]
+            return clinical is not None and clinical["state"] in states
+
+        await eventually(stands, 30, what=f"the clinical side is {' or '.join(states)}")
 
     async def purged(self, case: UUID, within: float = 40.0) -> list[tables.Row]:
         """Wait until no service has a row of the case any more and nothing is under way; all rows as they then are."""

@@ -155,10 +155,13 @@ def direct(fact: DirectAsked, ask: Ask, world: World) -> Step[Referral]:
 def consented(referral: Referral, fact: ConsentGiven, ask: Ask, world: World) -> Step[Referral]:
     """The first clinician is asked; in a running referral the newer consent takes the place of the older one.
 
-    A consent for another referral, or one that has run out, opens nothing.
+    A consent for another referral opens nothing, nor does one that has run out. Whoever has given that one believes
+    to have answered: they are asked anew.
     """
     if fact.referral != referral.referral_id or fact.expires <= world.now:
-        return Step(referral, acts=("consent refused",))
+        refused = Step(referral, acts=("consent refused",))
+        late = fact.referral == referral.referral_id and referral.stage is Stage.CONSENT
+        return refused.then(_consent(referral, ask, world)) if late else refused
     agreed = replace(referral, consent=fact.consent, consent_until=fact.expires)
     return request_next(agreed, ask, world) if referral.stage is Stage.CONSENT else Step(agreed)
 
