@@ -26,7 +26,6 @@ from shared.events.intake import (
     CaseClosing,
     CaseWithdrawn,
     ConsentWithdrawn,
-    CrisisRaised,
     PersonSet,
     RequestSubmitted,
 )
@@ -46,7 +45,6 @@ ALARMS: Mapping[str, Of] = {
 OF_A_CRISIS: Collection[Of] = frozenset({"rung", "contact"})
 _NEEDS_NOBODY = (
     RequestSubmitted,
-    CrisisRaised,
     CaseClosing,
     CaseWithdrawn,
     CaseClosed,

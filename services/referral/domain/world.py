@@ -68,6 +68,15 @@ def narrowed(one: Capabilities, other: Capabilities) -> Capabilities:
     return Capabilities(**{name: getattr(one, name) and getattr(other, name) for name in names})
 
 
+def never_paged(ask: Ask, world: World) -> frozenset[PersonId]:
+    """Who must not be paged in this case: whoever is barred; the program's clinicians where none is on call.
+
+    intake has taken them out already; this holds even if a forged event names them.
+    """
+    clinicians = () if allowed(ask, world).on_call else (one for one in world.people if one.role is Role.CLINICIAN)
+    return frozenset((*ask.bars, *(one.person for one in clinicians)))
+
+
 def may_go_direct(relation: Relation, may: Capabilities) -> bool:
     """Whether somebody of this relation may ask for the clinician without a peer in between."""
     match relation:

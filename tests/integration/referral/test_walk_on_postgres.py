@@ -221,6 +221,17 @@ async def test_the_last_rung_is_paged_again_while_the_operator_owns_it(bench: Be
     assert [row["lane"] for row in lanes] == [Lane.CRISIS]
 
 
+async def test_a_forged_emergency_that_names_a_clinician_pages_only_whom_the_program_has(staffed: Bench) -> None:
+    without, with_ = cases(2)
+    wide = crisis((CLEO,), (CORA,), asked=ask(CS))
+    await staffed.may(NONE, TC)
+    rung = only(await staffed.hear(without, wide, group="crisis"), RungPaged)
+    assert [person for _, person in rung.pages] == [CORA]
+    await staffed.may(SUPERVISOR, CS)
+    rung = only(await staffed.hear(with_, wide, group="crisis"), RungPaged)
+    assert [person for _, person in rung.pages] == [CLEO]
+
+
 async def test_scenario_43_at_midnight_three_open_referrals_keep_a_clinician_and_no_new_one_begins(
     staffed: Bench,
 ) -> None:
