@@ -174,6 +174,8 @@ async def test_scenario_34_silence_of_a_clinician_is_covered_by_the_deputy_and_e
     facts = await staffed.fire()
     assert only(facts, ReferralFailed).recipients == tuple(sorted((CORA, COLE, DORA)))
     assert only(facts, NoClinicalPath).why == "nobody_left"
+    # The peer is still there, and what the peer does still counts.
+    assert only(await staffed.hear(case, consult("coordinator")), ConsultOpened).adviser == CORA
 
 
 async def test_a_hand_off_that_nobody_confirms_is_told_to_the_coordinators(staffed: Bench) -> None:
