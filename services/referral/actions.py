@@ -24,7 +24,6 @@ from shared.events.intake import (
     CaseClosing,
     CaseWithdrawn,
     ConsentWithdrawn,
-    CrisisRaised,
     RequestSubmitted,
 )
 from shared.events.matching import AssignmentEnded, PeerAssigned
@@ -44,7 +43,6 @@ ALARMS: Mapping[str, Of] = {
 OF_A_CRISIS: Collection[Of] = frozenset({"rung", "contact"})
 _NEEDS_NOBODY = (
     RequestSubmitted,
-    CrisisRaised,
     CaseClosing,
     CaseWithdrawn,
     CaseClosed,

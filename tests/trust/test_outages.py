@@ -1,8 +1,10 @@
-"""Kafka gone: a request is taken and flows later. PostgreSQL gone: 503, when to come again, and the crisis lines."""
+"""Kafka gone: a request, or an emergency, is taken and flows later. PostgreSQL gone: 503 and the crisis lines."""
 
 from __future__ import annotations
 
 import secrets
+import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,12 +20,15 @@ from tests.harness import databases
 from tests.harness import region as regions
 from tests.harness.topics import Pool
 from tests.harness.waiting import eventually
+from tests.trust import tables
 from tests.trust.calls import Call, answered, api, page
 from tests.trust.scene import REACH, people
-from tests.trust.town import Agency, Town
+from tests.trust.town import Agency, Town, person
 
 pytestmark = [pytest.mark.engines, pytest.mark.asyncio(loop_scope="module")]
 BACK_WITHIN = timedelta(seconds=60).total_seconds()
+GONE_FOR_S = 15.0
+SECOND = person("C2", "coordinator", "Dot fragile", contact="dot@fragile.test")
 
 
 @dataclass(frozen=True, repr=False)
@@ -51,7 +56,7 @@ async def fragile(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Fra
             ):
                 town = Town(region)
                 await town.start()
-                yield Fragile(engines, town, await town.agency("fragile", people("fragile")))
+                yield Fragile(engines, town, await town.agency("fragile", [*people("fragile"), SECOND]))
                 await region.stop()
     finally:
         forget(folder / "engines")
@@ -71,6 +76,45 @@ async def test_with_kafka_gone_a_request_is_taken_and_flows_when_it_is_back(frag
     offer = await town.mailbox.next("/m/", agency.contacts, within_s=BACK_WITHIN)
     await town.press(agency, offer, "accept")
     assert await requester.until("released")
+
+
+async def test_an_emergency_while_kafka_is_gone_claims_nobody_and_pages_everybody_once_when_it_is_back(
+    fragile: Fragile,
+) -> None:
+    town, agency, code = fragile.town, fragile.agency, secrets.token_urlsafe(32)
+    body = await town.body(agency, code, urgency="emergency", reach=REACH)
+    await town.mailbox.forget_present()
+    await fragile.engines.halt("kafka")
+    began = time.monotonic()
+    try:
+        answer = await town.send(agency, body)
+        assert answer.status == 201
+        requester = Requester(town.intake, code, answer.json()["reference"])
+        told = [answer.json()]
+
+        async def long_enough() -> bool:
+            # All that while nobody has been reached, and nothing says otherwise.
+            told.append(await requester.status())
+            return time.monotonic() - began >= GONE_FOR_S
+
+        await eventually(long_enough, 2 * GONE_FOR_S, what="a quarter of a minute", every=0.5)
+    finally:
+        back = time.monotonic()
+        await fragile.engines.resume("kafka")
+    assert all({"988", "911"} <= {one["call"] for one in document["resources"]} for document in told)
+    nobody = {"paged": 0, "acknowledged": False, "contact": False, "who": None}
+    assert [one["emergency"] for one in told[1:] if one["emergency"] != nobody] == []
+    assert {one["says"][0].partition(".")[0] for one in told[1:]} == {"Your emergency request is in"}
+
+    async def paged() -> bool:
+        return bool((await requester.status())["emergency"]["paged"] == len(agency.coordinators))
+
+    await eventually(paged, BACK_WITHIN, what="the mail server has taken every page", every=0.2)
+    assert time.monotonic() - back <= BACK_WITHIN
+    await tables.settled(await town.region.sql())
+    asked = [mail.to for mail in await town.mailbox.unread() if mail.leads_to("/p/") or mail.leads_to("/m/")]
+    assert Counter(asked) == dict.fromkeys([*agency.coordinators, *agency.contacts], 1)
+    assert (await requester.act("DELETE")).status == 200
 
 
 def doors(agency: Agency, requester: Requester) -> Iterator[tuple[Call, bool]]:

@@ -38,7 +38,7 @@ async def routine(stage: Stage, town: Town) -> CaseId:
 async def family(stage: Stage, town: Town) -> CaseId:
     """A family member asks for the clinician: seen directly where the program has one, told honestly where not."""
     if town is SUMMIT:
-        return await _direct(stage, "family")
+        return await direct(stage, "family")
     answer = await stage.sent(town, relation="family", want="clinician", **COUNSELLING)
     document = answer.json()
     stage.expect(answer.status == CONFLICT, "the request for a clinician is refused")
@@ -52,16 +52,17 @@ async def family(stage: Stage, town: Town) -> CaseId:
 
 async def dispatcher(stage: Stage) -> CaseId:
     """A civilian dispatcher goes to the clinician directly; no peer is looked for and nobody else is told."""
-    return await _direct(stage, "civilian")
+    return await direct(stage, "civilian")
 
 
-async def _direct(stage: Stage, relation: str) -> CaseId:
+async def direct(stage: Stage, relation: str) -> CaseId:
+    """Somebody goes to the clinician without a peer, and is taken on."""
     requester, case = await stage.ask(SUMMIT, relation=relation, want="clinician", **COUNSELLING)
     asked = await stage.mail("/r/", clinicians(SUMMIT))
     await stage.answer(asked, "accept")
     released = await stage.said(ContactReleased, case)
     stage.expect(released.consent is not None, "the contact is released by a live consent")
-    await _clinical(stage, requester, "accepted")
+    await clinical_is(stage, requester, "accepted")
     await stage.answer(asked, "handoff")
     await stage.said(ReferralInProgress, case)
     await stage.answer(asked, "complete")
@@ -83,13 +84,13 @@ async def no_clinician(stage: Stage) -> CaseId:
     return case
 
 
-async def consult(stage: Stage) -> CaseId:
+async def consult(stage: Stage, town: Town = LAKESIDE) -> CaseId:
     """A peer asks the clinical advisor; what would tell who it is about is refused, the rest is answered."""
-    requester, case, mail = await stage.supported(LAKESIDE)
+    requester, case, mail = await stage.supported(town)
     refused = await _asked(stage, mail, "They live at 801-555-0142, what now?")
     stage.expect(refused != OK, "a question with a number in it is refused")
     stage.expect(await _asked(stage, mail, "Nightmares since a call with a child. What helps?") == OK, "it is taken")
-    page = await stage.mail("/c/", clinicians(LAKESIDE))
+    page = await stage.mail("/c/", clinicians(town))
     await stage.write(page, "answer", text="Keep it regular, ask about sleep, and come back to me in a week.")
     await stage.said(ConsultAnswered, case)
     back = await stage.mail("/w/", [mail.to])
@@ -115,7 +116,7 @@ async def referral(stage: Stage) -> CaseId:
     await stage.answer(mail, "clinician")
     await stage.said(ConsentAsked, case)
     stage.never(ReferralRequested, case)
-    await _clinical(stage, requester, "consent_asked")
+    await clinical_is(stage, requester, "consent_asked")
     stage.expect((await requester.act("PUT", "/consents/clinician")).status == OK, "PUT /v1/case/consents/clinician")
     await stage.said(ConsentGiven, case)
     first = await stage.mail("/r/", clinicians(SUMMIT))
@@ -124,7 +125,7 @@ async def referral(stage: Stage) -> CaseId:
     second = await stage.mail("/r/", [one for one in clinicians(SUMMIT) if one != first.to])
     await stage.answer(second, "accept")
     await stage.said(ReferralAccepted, case)
-    await _clinical(stage, requester, "accepted")
+    await clinical_is(stage, requester, "accepted")
     await stage.answer(mail, "handoff")
     stage.never(ReferralInProgress, case)
     await stage.answer(second, "handoff")
@@ -136,7 +137,9 @@ async def referral(stage: Stage) -> CaseId:
     return case
 
 
-async def _clinical(stage: Stage, requester: Requester, state: str) -> None:
+async def clinical_is(stage: Stage, requester: Requester, state: str) -> None:
+    """Wait until the requester sees that the clinical side is there."""
+
     async def stands() -> bool:
         clinical = (await requester.status())["clinical"]
         return clinical is not None and clinical["state"] == state

@@ -8,7 +8,7 @@ from typing import assert_never
 from services.referral.domain import acts, answers, consults, ladder, referrals
 from services.referral.domain.case import Case, stamped
 from services.referral.domain.effects import Step, TimeIsUp
-from services.referral.domain.world import ClinicianGone, Peer, World, allowed
+from services.referral.domain.world import ClinicianGone, Peer, World, allowed, never_paged
 from shared.events.intake import (
     CaseClosed,
     CaseClosing,
@@ -122,7 +122,8 @@ def _from_notify(case: Case, what: FromNotify, world: World) -> Step[Case]:
 def _raised(case: Case, fact: CrisisRaised, world: World) -> Step[Case]:
     ask = fact.ask if fact.ask.jurisdiction else fact.ask.model_copy(update={"jurisdiction": fact.jurisdiction})
     known = stamped(case, ask, of_request=False)
-    step = ladder.raised(known.ladder, fact, world)
+    never = never_paged(known.ask or ask, world)
+    step = ladder.raised(known.ladder, fact, never, world)
     return acts.released(step.of(known.with_ladder(step.state)), world)
 
 

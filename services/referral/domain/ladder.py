@@ -7,6 +7,7 @@ and all that while the ladder is the operator's. An earlier page stays answerabl
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, assert_never
@@ -141,13 +142,15 @@ def standing(state: State) -> Standing:
             assert_never(state)
 
 
-def raised(state: State | None, fact: CrisisRaised, world: World) -> Step[State]:
-    """An emergency: everybody on the first rung is paged. While a ladder lives there is no second one."""
+def raised(state: State | None, fact: CrisisRaised, never: Collection[PersonId], world: World) -> Step[State]:
+    """An emergency: everybody on the first rung is paged. While a ladder lives there is no second one.
+
+    Nobody of `never` is paged, whoever named them.
+    """
     if isinstance(state, Live):
         return Step(state)
-    policy, barred = fact.ask.policy, set(fact.ask.bars)
-    # intake has taken them out already; whoever is barred is not paged even if a forged event names them.
-    rungs = tuple(tuple(person for person in rung if person not in barred) for rung in fact.rungs)
+    policy = fact.ask.policy
+    rungs = tuple(tuple(person for person in rung if person not in never) for rung in fact.rungs)
     ladder = Ladder(
         ladder_id=world.new_id(),
         rungs=tuple(rung for rung in rungs if rung),

@@ -72,6 +72,15 @@ def narrowed(one: Capabilities, other: Capabilities) -> Capabilities:
     return Capabilities(**{name: getattr(one, name) and getattr(other, name) for name in names})
 
 
+def never_paged(ask: Ask, world: World) -> frozenset[PersonId]:
+    """Who must not be paged in this case: whoever is barred; the program's clinicians where none is on call.
+
+    intake has taken them out already; this holds even if a forged event names them.
+    """
+    clinicians = () if allowed(ask, world).on_call else (one for one in world.people if one.role is Role.CLINICIAN)
+    return frozenset((*ask.bars, *(one.person for one in clinicians)))
+
+
 def advisers_from(wanted: Adviser, may: Capabilities) -> tuple[Adviser, ...]:
     """Whose turn it is when nobody of the wanted role is left: clinician, then coordinator, then a second peer."""
     order: tuple[Adviser, ...] = ("clinician", "coordinator", "peer")

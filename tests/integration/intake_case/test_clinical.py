@@ -181,14 +181,18 @@ async def test_scenario_12_counselling_without_a_peer_goes_straight_to_the_clini
 
 async def test_scenario_13_a_spouse_is_the_subject_and_reads_the_family_notice(front: Front) -> None:
     await front.structured("clinical-supervisor")
+    ids = await front.upload(peer(), clinician())
     wrong = await front.ask(front.code(), want="clinician", relation="family")
     assert (wrong.status, wrong.json["type"]) == (409, "/problems/notice-changed")
     family = {"version": "us-ut-family-en-1"}
     _, case = await front.begun(want="clinician", relation="family", notice=family)
     (fact,) = await front.facts(case)
     assert isinstance(fact, DirectAsked)
-    assert fact.ask.relation == "family"
-    assert fact.ask.bars == ()
+    assert (fact.ask.relation, fact.ask.bars) == ("family", ())
+    await taken(front, case, fact.referral, ids["doc"])
+    # Nobody but the clinician is shown or told anything of it.
+    assert [type(one) for one in await front.facts(case)] == [DirectAsked, ContactReleased]
+    assert len(await shown_to(front, case, ids["doc"])) == 1
 
 
 @pytest.mark.parametrize("structure", ["team-coordinator", "clinical-advisor"])
@@ -203,6 +207,11 @@ async def test_scenario_14_a_spouse_is_offered_a_peer_where_no_clinician_takes_a
     assert (answer.json["offer"], numbers(answer) >= {"988", LINE}) == ("peer", True)
     assert await front.cases() == []
     assert (await front.ask(code, **body)).status == 201
+    # What is clinical is found outside, by the list: the peer gives it, and nobody there hears of anybody.
+    (case,) = await front.cases()
+    await put_resources(front, {**LISTED, "kind": "eap"}, If_None_Match="*")
+    await front.hear(case, ResourcesGiven(kinds=("eap",)))
+    assert [one["name"] for one in (await front.status(code))["given"]["listed"]] == [LISTED["name"]]
 
 
 @pytest.mark.parametrize(
@@ -293,5 +302,6 @@ async def test_scenario_08_therapy_without_a_clinician_is_information_given(fron
     status = await front.status(code)
     assert status["given"]["kinds"] == ["counselling", "eap"]
     assert [one["name"] for one in status["given"]["listed"]] == [LISTED["name"]]
-    assert (status["clinical"], status["state"]) == (None, "released")
+    assert (status["clinical"], status["state"], "consent" in status["can"]) == (None, "released", False)
+    assert {"988", LINE} <= {one["call"] for one in status["resources"]}
     assert "information_given" in [row["act"] for row in await front.sql.fetch("SELECT act FROM audit")]

@@ -10,7 +10,7 @@ from uuid import uuid4
 from shared import clock
 from shared.events.intake import ContactReleased, CrisisRaised, DirectAsked, OutreachAsked, RequestSubmitted
 from shared.events.notify import DangerReported
-from shared.events.referral import LadderAcknowledged, RungPaged
+from shared.events.referral import HumanContactConfirmed, LadderAcknowledged, RungPaged
 from shared.types import REGION, CaseId, PersonId
 from shared.vault import load
 from tests.harness.databases import TestDatabase
@@ -139,7 +139,11 @@ async def test_scenario_15_immediate_danger_to_somebody_else_goes_the_crisis_way
     ladder = uuid4()
     await front.hear(case, LadderAcknowledged(ladder=ladder, person=duty))
     (shown,) = [one for one in await front.facts(case) if isinstance(one, ContactReleased)]
-    assert shown.about == "someone_else"
+    assert (shown.about, shown.recipient) == ("someone_else", duty)
+    await front.hear(case, HumanContactConfirmed(ladder=ladder, person=duty))
+    assert (await front.status(code))["emergency"]["contact"]
+    # The caller's is the only case there is.
+    assert await front.cases() == [case]
 
 
 async def test_somebody_who_is_worried_is_coached_and_gets_a_case_of_their_own(front: Front) -> None:

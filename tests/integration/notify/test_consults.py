@@ -11,7 +11,7 @@ import pytest
 from shared import clock, vault
 from shared.events.intake import CaseClosed
 from shared.events.matching import AssignmentEnded
-from shared.events.notify import ConsultAsked, ConsultReplied
+from shared.events.notify import ConsultAsked, ConsultReplied, DangerReported, ResourcesOffered
 from shared.events.referral import (
     AnswerSettled,
     ConsultAnswered,
@@ -232,6 +232,60 @@ async def test_suggestions_for_help_outside_are_asked_without_a_question(stand: 
     assert (await browser.press(path, page, "answer", text="The clinic by the lake.")).status == 303
     (replied,) = await stand.said(ConsultReplied)
     assert replied.sealed is not None
+
+
+# --- scenarios
+
+
+async def test_scenario_09_a_coordinator_is_asked_without_a_name_and_no_clinician_is_offered(stand: Stand) -> None:
+    at, browser = await begun(stand)
+    form = await browser.get(f"{at.path}/advice")
+    assert (b'value="coordinator"' in form.body, b'value="clinician"' in form.body) == (True, False)
+    assert (await ask(browser, at.path, "Mar\u00eda drinks before her shift", code=["alcohol"])).status == 422
+    await ask(browser, at.path, "They drink before the shift. How do I raise it?", code=["alcohol"])
+    asked, path = await opened(stand, at)
+    page = text_of(await stand.browser().enter(path))
+    assert asked.to == "coordinator"
+    assert ("raise it" in page, "Alcohol" in page, "María" in page, "0142" in page) == (True, True, False, False)
+    given = await browser.press(at.path, await browser.get(f"{at.path}/resources"), "resources", code=["medical"])
+    assert given.status == 303
+    assert [one.kinds for one in await stand.said(ResourcesOffered)] == [("medical",)]
+
+
+async def test_scenario_10_an_advisor_answers_about_nobody_and_no_chart_is_left(stand: Stand) -> None:
+    at = await stand.assigned(PEER, REACH, advisers=("clinician", "coordinator", "peer"), clinical="outside")
+    browser = stand.browser()
+    await browser.enter(at.path)
+    await ask(browser, at.path, "Nightmares since a call with a child.", to="clinician", code=["grief"])
+    asked, path = await opened(stand, at)
+    adviser = stand.browser()
+    page = await adviser.enter(path)
+    assert ("Nightmares" in text_of(page), "María" in text_of(page), "0142" in text_of(page)) == (True, False, False)
+    await adviser.press(path, page, "answer", text="Keep it regular.")
+    (replied,) = await stand.said(ConsultReplied)
+    answered = ConsultAnswered(
+        consult=asked.consult,
+        assignment=at.assignment,
+        asked_by=at.person,
+        adviser=replied.person,
+        sealed=replied.sealed or b"",
+    )
+    await stand.hear(at.case, AnswerSettled(reply=replied.reply, outcome="noted"), answered)
+    assert await stand.sql.fetchval("SELECT count(*) FROM consults WHERE question IS NOT NULL") == 0
+    assert "Nightmares" not in text_of(await stand.browser().enter(path))
+    mine = await stand.browser().enter(at.path)
+    assert ("Keep it regular." in text_of(mine), b'value="contacted"' in mine.body) == (True, True)
+
+
+async def test_scenario_35_a_peer_who_waits_for_an_advisor_reports_danger_without_waiting(stand: Stand) -> None:
+    at, browser = await begun(stand)
+    await ask(browser, at.path)
+    page = await browser.get(at.path)
+    answer = await browser.press(at.path, page, "danger")
+    assert (answer.status, b'href="tel:988"' in answer.body) == (200, True)
+    assert [one.assignment for one in await stand.said(DangerReported)] == [at.assignment]
+    _, path = await opened(stand, at)
+    assert QUESTION in text_of(await stand.browser().enter(path))
 
 
 async def test_with_the_case_the_key_of_its_question_goes_and_nothing_opens_any_more(stand: Stand) -> None:

@@ -154,6 +154,8 @@ async def test_scenario_34_silence_of_a_clinician_is_covered_by_the_deputy_and_e
     facts = await staffed.fire()
     assert only(facts, ReferralFailed).recipients == tuple(sorted((CORA, COLE, DORA)))
     assert only(facts, NoClinicalPath).why == "nobody_left"
+    # The peer is still there, and what the peer does still counts.
+    assert only(await staffed.hear(case, consult("coordinator")), ConsultOpened).adviser == CORA
 
 
 async def test_a_hand_off_that_nobody_confirms_is_told_to_the_coordinators(staffed: Bench) -> None:
@@ -199,6 +201,17 @@ async def test_the_last_rung_is_paged_again_while_the_operator_owns_it(bench: Be
     assert await bench.anchor(case) == ("silent", "operator")
     lanes = await bench.sql.fetch("SELECT DISTINCT lane FROM timers")
     assert [row["lane"] for row in lanes] == [Lane.CRISIS]
+
+
+async def test_a_forged_emergency_that_names_a_clinician_pages_only_whom_the_program_has(staffed: Bench) -> None:
+    without, with_ = cases(2)
+    wide = crisis((CLEO,), (CORA,), asked=ask(CS))
+    await staffed.may(NONE, TC)
+    rung = only(await staffed.hear(without, wide, group="crisis"), RungPaged)
+    assert [person for _, person in rung.pages] == [CORA]
+    await staffed.may(SUPERVISOR, CS)
+    rung = only(await staffed.hear(with_, wide, group="crisis"), RungPaged)
+    assert [person for _, person in rung.pages] == [CLEO]
 
 
 async def test_scenario_43_at_midnight_three_open_referrals_keep_a_clinician_and_no_new_one_begins(

@@ -17,6 +17,7 @@ from shared.events.notify import ClinicianWanted, DangerReported
 from shared.events.policy import Capabilities
 from shared.events.referral import (
     ConsentAsked,
+    ConsultAnswered,
     ConsultOpened,
     CrisisReplySettled,
     NoClinicalPath,
@@ -40,6 +41,7 @@ from tests.unit.referral.given import (
     SUPERVISOR,
     TC,
     act,
+    advised,
     answer,
     ask,
     assigned,
@@ -91,7 +93,9 @@ def test_scenario_11_an_advisor_takes_nobody_on_and_is_asked_for_outside_help_on
     assert (fact.adviser, fact.kind, fact.sealed, fact.topics) == (CLEO, "outside_help", None, ("sleep",))
     again = hear(step.state, wanted())
     assert kinds(again) == ["no_clinical_path", "answer_settled"]
-    assert step.state.referral is None
+    suggested = hear(again.state, advised(fact.consult, CLEO))
+    assert one(suggested, ConsultAnswered).asked_by == PETRA
+    assert suggested.state.referral is None
 
 
 def test_scenario_35_a_peer_who_fears_danger_waits_for_no_advisor() -> None:
@@ -102,6 +106,9 @@ def test_scenario_35_a_peer_who_fears_danger_waits_for_no_advisor() -> None:
     assert one(step, CrisisReplySettled).outcome == "noted"
     assert standing(step.state).name == "paging"
     assert step.state.consults == asked.state.consults
+    # What was asked before comes as after-action: it still counts.
+    (waiting,) = step.state.consults
+    assert one(hear(step.state, advised(waiting.consult_id, CLEO)), ConsultAnswered).asked_by == PETRA
 
 
 @pytest.mark.parametrize("present", [NONE, ADVISOR])

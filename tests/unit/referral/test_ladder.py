@@ -13,9 +13,35 @@ from services.referral.domain.effects import Standing, Step, TimeIsUp
 from services.referral.domain.ladder import Acknowledged, Ladder, Page, Paging, Silent
 from shared.events.intake import CaseClosing, CaseWithdrawn
 from shared.events.notify import PageReplied, PageSettled, PageVerb
+from shared.events.policy import Capabilities
 from shared.events.referral import LadderAcknowledged, LadderEnded, RungPaged
-from shared.types import PersonId
-from tests.unit.referral.given import ANA, BEN, CEM, DORA, NOW, TC, ask, crisis, hear, kinds, one, outcomes, ring, told
+from shared.types import PersonId, Structure
+from tests.unit.referral.given import (
+    ADVISOR,
+    ANA,
+    BEN,
+    CA,
+    CARL,
+    CEM,
+    CLEO,
+    CORA,
+    CS,
+    DORA,
+    NONE,
+    NOW,
+    SUPERVISOR,
+    TC,
+    ask,
+    crisis,
+    hear,
+    kinds,
+    one,
+    outcomes,
+    ring,
+    supported,
+    told,
+    world,
+)
 
 RUNG = timedelta(seconds=300)
 Outcome = Literal["accepted", "failed", "unknown", "expired"]
@@ -61,6 +87,29 @@ def test_somebody_named_twice_is_paged_once_and_one_who_is_barred_never() -> Non
     assert paged(raised((ANA, ANA, BEN))) == [(0, (ANA, BEN))]
     forged = hear(Case(), crisis((ANA,), (BEN, ANA), asked=ask(TC, bars=(ANA,))))
     assert paged(forged) == [(0, (BEN,))]
+
+
+@pytest.mark.parametrize("structure", [TC, CA])
+def test_a_clinician_is_never_paged_where_none_is_on_call_even_if_a_forged_event_names_them(
+    structure: Structure,
+) -> None:
+    forged = crisis((CLEO,), (CORA, CARL), asked=ask(structure))
+    assert paged(hear(Case(), forged)) == [(0, (CORA,))]
+    wide = crisis((CLEO,), (CORA,), asked=ask(CS))
+    assert paged(hear(supported(structure), wide)) == [(0, (CORA,))]
+
+
+@pytest.mark.parametrize(("present", "first"), [(None, CLEO), (SUPERVISOR, CLEO), (ADVISOR, CORA), (NONE, CORA)])
+def test_a_clinician_is_paged_while_the_structure_stands_that_has_one_on_call(
+    present: Capabilities | None, first: PersonId
+) -> None:
+    step = hear(Case(), crisis((CLEO,), (CORA,), asked=ask(CS)), seen=world(present=present))
+    assert paged(step) == [(0, (first,))]
+
+
+def test_an_emergency_pages_nobody_whom_the_request_itself_had_barred() -> None:
+    step = hear(supported(TC, bars=(ANA,)), crisis((ANA, BEN), asked=ask(TC)))
+    assert paged(step) == [(0, (BEN,))]
 
 
 def test_while_it_pages_the_ladder_is_due_when_the_rung_is_and_a_timer_says_so() -> None:
