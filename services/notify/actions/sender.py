@@ -1,7 +1,8 @@
 """Runs the sending of one lane: commit the attempts, hand the mails over with a bound, record outcomes as they come.
 
-A slow or hanging provider delays only what waits for it: outcomes of the others are committed at once, together with
-whatever else is ready then. No database connection is held while a provider is called.
+A slow or hanging provider delays only what waits for it: outcomes of the others are committed together with whatever
+else is ready then; at once, or within `COMPANY_S` while more mails wait for a slot. No database connection is held
+while a provider is called.
 """
 
 from __future__ import annotations
@@ -34,8 +35,11 @@ COMPANY_S = 0.05
 class Sender:
     """An action for timers of kind `send`. Use `drained` before the process ends."""
 
-    def __init__(self, db: Database, office: Office, channel: Channel, *, at_once: int) -> None:
-        """At most `at_once` mails are handed over at the same time."""
+    def __init__(
+        self, db: Database, office: Office, channel: Channel, *, at_once: int, company_s: float = COMPANY_S
+    ) -> None:
+        """At most `at_once` mails are handed over at the same time. `company_s` of 0 lets no outcome wait."""
+        self._company_s = company_s
         self._db, self._office, self._channel = db, office, channel
         self._at_once, self._slots = at_once, asyncio.Semaphore(at_once)
         self._start_within_s = LEASE_S - channel.within_s - SPARE_S
@@ -140,8 +144,8 @@ class Sender:
     async def _record_all(self) -> None:
         # sql-in-loop: each round records all that is ready
         while self._done:
-            if len(self._under_way) > self._at_once and not self._stopping:
-                await asyncio.sleep(COMPANY_S)
+            if self._company_s and len(self._under_way) > self._at_once and not self._stopping:
+                await asyncio.sleep(self._company_s)
             ready, self._done = self._done, []
             await self._record(ready)
 
