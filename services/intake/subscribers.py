@@ -44,7 +44,7 @@ from shared.events.referral import (
 )
 from shared.types import PersonId
 
-ORDINARY: tuple[type[Fact], ...] = (
+OF_A_CASE: tuple[type[Fact], ...] = (
     SearchStarted,
     ShortlistReady,
     OfferMade,
@@ -68,6 +68,8 @@ ORDINARY: tuple[type[Fact], ...] = (
     ReferralFailed,
     ReferralCancelled,
 )
+ORDINARY: tuple[type[Fact], ...] = (*OF_A_CASE, ContactVerified, ContactStopped)
+"""All that `ordinary` does anything for."""
 CRISIS: tuple[type[Fact], ...] = (
     RungPaged,
     PageSettled,
@@ -84,7 +86,7 @@ async def ordinary(tx: Transaction, received: Sequence[Received]) -> None:
     And who can be told things (`peerline.notify`).
     """
     await directory.hear(tx, _verified(received))
-    await cases.take(tx, _inputs(received, ORDINARY))
+    await cases.take(tx, _inputs(received, OF_A_CASE))
 
 
 async def crisis(tx: Transaction, received: Sequence[Received]) -> None:
