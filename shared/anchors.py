@@ -32,7 +32,7 @@ PLACEHOLDER = "heard_of"
 
 _PLACE = """
 INSERT INTO cases(case_id, agency_id, state, owner, due_at)
-SELECT c, a, $3, 'operator', region.now() + interval '1 day'
+SELECT c, a, $3, 'operator', (SELECT region.now()) + interval '1 day'
   FROM unnest($1::uuid[], $2::uuid[]) t(c, a) ORDER BY c, a
 ON CONFLICT DO NOTHING
 """

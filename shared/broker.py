@@ -25,6 +25,7 @@ from shared.delivery import Delivery, raw_of
 from shared.errors import places_of
 from shared.events import TOPICS
 from shared.settings import Settings
+from shared.types import Lane
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,12 @@ PARTITIONS = 12
 BATCH = 500
 COMMIT_EVERY_S = 1.0
 AGAIN_AFTER_S = 1.0
+BUSY = 10
+COMPANY_S = 0.05
+"""After a batch of `BUSY` records more are on their way: so long they gather, for one commit costs as much as another.
+
+In quiet hours batches are smaller and nothing waits; on a crisis lane nothing ever does.
+"""
 WEEK_MS = 7 * 24 * 3600 * 1000
 TOPIC_SETTINGS: Mapping[str, str] = {
     "cleanup.policy": "delete",
@@ -89,19 +96,25 @@ async def _body(message: KafkaMessage) -> object:
 class Group(ConsumerRebalanceListener):  # type: ignore[misc]
     """One consumer group of one service: its subscriber, where it starts, and the commit of its offsets."""
 
-    def __init__(self, bus: KafkaBroker, db: Database, delivery: Delivery, settings: Settings) -> None:
+    def __init__(
+        self, bus: KafkaBroker, db: Database, delivery: Delivery, settings: Settings, *, company_s: float = COMPANY_S
+    ) -> None:
         """`subscribe` comes next; nothing runs before the broker starts."""
         self._bus, self._db, self._delivery, self._settings = bus, db, delivery, settings
+        self._company_s = company_s
         self._done: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
         self._ends: dict[TopicPartition, int] = {}
         self._assigned = asyncio.Event()
         self._progress = asyncio.Event()
+        self._gathers = False
+        self._held: set[TopicPartition] = set()
         self.subscriber: LogicSubscriber[Any] | None = None
 
     def subscribe(self, name: str, topics: Sequence[str], schema: object = None) -> None:
         """Declare the group `name` over logical topics. `schema` documents the payload in AsyncAPI."""
         prefix = self._settings.topic_prefix
+        self._gathers = all(TOPICS[topic].lane is not Lane.CRISIS for topic in topics)
 
         async def consume(body: object) -> None:
             del body
@@ -128,6 +141,9 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _consume(self, records: Sequence[Any]) -> None:
         """Bring one batch to its effect. Never raises: FastStream would go on with the next batch and skip this one."""
+        busy = self._gathers and BUSY <= len(records) < BATCH
+        if busy:
+            self._hold()
         raws = [raw_of(record, self._settings.topic_prefix) for record in records]
         while True:
             try:
@@ -140,6 +156,21 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
         for (topic, part), offset in positions.items():
             self._done[TopicPartition(self._settings.topic_prefix + topic, part)] = offset
         self._progress.set()
+        if busy:
+            await asyncio.sleep(self._company_s)
+            self._let_go()
+
+    def _hold(self) -> None:
+        """Fetch nothing for now: the client would come back with the first record, and then fetch nothing either."""
+        if (consumer := self._consumer) is not None:
+            self._held = set(consumer.assignment())
+            consumer.pause(*self._held)
+
+    def _let_go(self) -> None:
+        """Fetch again, all that has gathered at once."""
+        if (consumer := self._consumer) is not None:
+            consumer.resume(*(self._held & consumer.assignment()))
+        self._held = set()
 
     @property
     def _consumer(self) -> AIOKafkaConsumer | None:
@@ -147,6 +178,8 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Commit what was done of these partitions, and forget them."""
+        # Whoever is assigned them next looks up first where to start.
+        self._held -= revoked
         await self.commit()
         for place in revoked:
             self._done.pop(place, None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ class Door:
 
 def keyed_hash(pepper: bytes, kind: str, secret: str) -> bytes:
     """What is kept of a high-entropy secret: HMAC-SHA256, bound to the kind of door it opens."""
-    return hmac.new(pepper, f"{kind}\0{secret}".encode(), hashlib.sha256).digest()
+    return hmac.digest(pepper, f"{kind}\0{secret}".encode(), "sha256")
 
 
 async def find(connection: Connection, hashed: bytes) -> Door | None:

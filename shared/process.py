@@ -7,6 +7,7 @@ database down or silent every door says so, within seconds.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -21,8 +22,9 @@ from starlette.types import ASGIApp
 
 from shared import broker, faults, metrics, telemetry
 from shared.db import DOORS_WITHIN_S, UNAVAILABLE, Database, Login, lazy_pool
-from shared.delivery import Absorb, Delivery
+from shared.delivery import Absorb, Delivery, Facts
 from shared.errors import places_of
+from shared.events import Fact
 from shared.http import metrics as metrics_door
 from shared.migrate import app_of, loop_of
 from shared.relay import Relay
@@ -35,6 +37,8 @@ log = logging.getLogger(__name__)
 AGAIN_AFTER_S = 1.0
 CATCH_UP_WITHIN_S = 30.0
 STOP_WITHIN_S = 10.0
+GARBAGE_AFTER = 20_000
+"""New objects between two looks for cyclic garbage; a batch of some hundred events makes as many and keeps none."""
 CRISIS_POOL = 4
 LOOP_POOL = 4
 
@@ -83,10 +87,11 @@ class Process:
         *,
         schema: object = None,
         beside: Collection[AgencyId] = (),
+        heeds: Facts = Fact,
     ) -> None:
         """A consumer group `<service>.<lane>` over logical topics; `absorb` brings events to their effect.
 
-        The agencies in `beside` are in view with those of the records.
+        The agencies in `beside` are in view with those of the records; facts that are none of `heeds` are passed over.
         """
         delivery = Delivery(
             self.db_of(Lane[lane.upper()] if lane.upper() in Lane.__members__ else Lane.BULK),
@@ -95,6 +100,7 @@ class Process:
             topics=topics,
             fingerprint_key=self.settings.fingerprint_key.get_secret_value(),
             beside=beside,
+            heeds=heeds,
         )
         group = broker.Group(self.broker, self.db, delivery, self.settings)
         group.subscribe(f"{self.service}.{lane}", topics, schema)
@@ -253,6 +259,10 @@ class Process:
 
 def launch(main: Coroutine[Any, Any, None]) -> None:
     """Run a service's main coroutine on uvloop, until it ends."""
+    # What was imported stays for ever: the collector need not go through it again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_AFTER)
     uvloop.run(main)
 
 

@@ -115,7 +115,7 @@ def apart(agency_id: AgencyId, now: datetime) -> Due:
 _CLAIM = """
 UPDATE timers t SET fence = fence + 1, attempts = attempts + 1,
        leased_until = clock_timestamp() + make_interval(secs => least($2 * 2 ^ least(t.attempts, 8), $4))
-  FROM (SELECT timer_id FROM timers WHERE lane = $1 AND due_at <= region.now()
+  FROM (SELECT timer_id FROM timers WHERE lane = $1 AND due_at <= (SELECT region.now())
            AND (leased_until IS NULL OR leased_until < clock_timestamp())
          ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED) d
  WHERE t.timer_id = d.timer_id

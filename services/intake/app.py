@@ -25,7 +25,7 @@ from shared.process import launch, opened
 from shared.timers import Fired
 from shared.types import REGION, Lane
 
-ROUNDS_AT_ONCE = 20
+ROUNDS_AT_ONCE = 64
 
 
 def desk_of(db: Database, settings: IntakeSettings, *, crisis: Database | None = None) -> Desk:
@@ -85,6 +85,7 @@ async def main() -> None:
             [MATCHING.name, REFERRAL.name, NOTIFY.name],
             subscribers.ordinary,
             schema=MatchingFact | ReferralFact | NotifyFact,
+            heeds=subscribers.ORDINARY,
         )
         process.consume(
             "crisis",

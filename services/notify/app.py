@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from services.notify import subscribers
 from services.notify.actions.desk import Desk
-from services.notify.actions.sender import Sender
+from services.notify.actions.sender import COMPANY_S, Sender
 from services.notify.actions.sending import Office
 from services.notify.channels.mail import Mail, Server
 from services.notify.routes import Look, router
@@ -31,8 +31,8 @@ def office_of(settings: NotifySettings) -> Office:
     return Office(vault.read_keyring(settings.keyring), settings.public_url)
 
 
-def sender_of(db: Database, office: Office, settings: NotifySettings) -> Sender:
-    """A sender with connections of its own: each lane has one, so that a crisis never waits for a slot."""
+def sender_of(db: Database, office: Office, settings: NotifySettings, lane: Lane) -> Sender:
+    """A lane's sender, with connections of its own: a crisis never waits for a slot, nor its outcome for others."""
     password = settings.smtp_password
     server = Server(
         host=settings.smtp_host,
@@ -43,7 +43,8 @@ def sender_of(db: Database, office: Office, settings: NotifySettings) -> Sender:
         user=settings.smtp_user,
         password=password.get_secret_value() if password else None,
     )
-    return Sender(db, office, Mail(server), at_once=settings.smtp_at_once)
+    company_s = 0.0 if lane is Lane.CRISIS else COMPANY_S
+    return Sender(db, office, Mail(server), at_once=settings.smtp_at_once, company_s=company_s)
 
 
 def notify_app(db: Database, office: Office, settings: NotifySettings, ready: Readiness) -> FastAPI:
@@ -71,12 +72,13 @@ async def main() -> None:
             [INTAKE.name, MATCHING.name, REFERRAL.name],
             subscribers.ordinary,
             schema=IntakeFact | MatchingFact | ReferralFact,
+            heeds=subscribers.ORDINARY,
         )
         process.consume(
             "crisis", [INTAKE_CRISIS.name, REFERRAL_CRISIS.name], subscribers.crisis, schema=IntakeFact | ReferralFact
         )
         process.consume("directory", [CONTACTS.name, DIRECTORY.name], subscribers.directory, schema=IntakeFact)
-        senders = {lane: sender_of(process.db_of(lane), office, settings) for lane in Lane}
+        senders = {lane: sender_of(process.db_of(lane), office, settings, lane) for lane in Lane}
         for lane, sender in senders.items():
             process.on_timers(lane, sender.act)
         process.serve(notify_app(process.doors_of(Lane.ORDINARY), office, settings, process.ready))

@@ -5,7 +5,6 @@ Source: draft-ietf-httpapi-idempotency-key-header.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 from http import HTTPStatus
@@ -40,4 +39,4 @@ def key_of(request: Request) -> str:
 
 def digest(pepper: bytes, body: bytes) -> bytes:
     """HMAC-SHA256 of a body: tells whether two are the same, and nothing of them without the pepper."""
-    return hmac.new(pepper, body, hashlib.sha256).digest()
+    return hmac.digest(pepper, body, "sha256")

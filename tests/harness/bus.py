@@ -15,10 +15,10 @@ from tests.harness.region import Region
 
 
 class Bus:
-    """Publishes facts of one new agency as the relays of their services do."""
+    """Publishes facts of one agency, a new one unless it is named, as the relays of their services do."""
 
-    def __init__(self, producer: AIOKafkaProducer, region: Region) -> None:
-        self.region, self.agency = region, AgencyId(uuid4())
+    def __init__(self, producer: AIOKafkaProducer, region: Region, agency: AgencyId | None = None) -> None:
+        self.region, self.agency = region, agency or AgencyId(uuid4())
         self._producer, self._sender = producer, Sender(self.agency)
 
     async def say(self, key: UUID, fact: Fact, *, event_id: UUID | None = None) -> None:

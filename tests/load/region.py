@@ -61,7 +61,7 @@ class Measured:
         """`places` are slugs and notice versions of the agencies to ask."""
         self._ground, self._local, self._places = ground, local, tuple(places)
         self._pepper = read_keyring(Path(local.service_environment("intake")["PEERLINE_KEYRING"])).derived("doors")
-        self._number = 0
+        self._number = self._asked = 0
 
     async def ask(self, count: int, per_s: float) -> list[Sent]:
         """Send requests from a process of its own; raises RuntimeError when one was not accepted."""
@@ -97,8 +97,12 @@ class Measured:
         """Wait until every request has led to an offer's attempt; what came when, by the hash of its code."""
         hashes = {keyed_hash(self._pepper, CODE_DOOR, one.code_hash): one.code_hash for one in sent}
         connection = await asyncpg.connect(**self._ground.superuser, database=self._local.database)
+        self._asked += len(sent)
 
         async def all_offered() -> list[asyncpg.Record]:
+            # The join is asked once, when it can be complete: every half second it would cost what it measures.
+            count = await connection.fetchval("SELECT count(*) FROM notify.attempts")
+            assert count >= self._asked, f"{self._asked - count} of {self._asked} requests led to no offer"
             rows: list[asyncpg.Record] = await connection.fetch(_OFFERED, list(hashes))
             assert len(rows) == len(sent), f"{len(sent) - len(rows)} of {len(sent)} requests led to no offer"
             return rows

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
+import uvloop
 from aiosmtpd.smtp import SMTP
 
 from deploy.local.mailbox.pages import build
@@ -62,7 +63,7 @@ def main() -> None:
     parser.add_argument("--http-port", type=int, required=True)
     parser.add_argument("--state", type=Path, required=True)
     given = parser.parse_args()
-    asyncio.run(serve(host=given.host, smtp_port=given.smtp_port, http_port=given.http_port, state=given.state))
+    uvloop.run(serve(host=given.host, smtp_port=given.smtp_port, http_port=given.http_port, state=given.state))
 
 
 if __name__ == "__main__":

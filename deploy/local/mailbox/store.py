@@ -1,4 +1,4 @@
-"""Mails as files of a Maildir, with an index in memory."""
+"""Mails as files of a Maildir, with an index in memory; a mail is parsed when somebody looks at it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.parser import BytesParser
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,29 +42,34 @@ class MailStore:
         self._maildir = mailbox.Maildir(folder / "mails")
         self._lock = threading.Lock()
         read = (_mail(key, self._maildir.get_bytes(key)) for key in self._maildir.iterkeys())
-        self._mails = {mail.id: mail for mail in sorted(read, key=lambda mail: mail.received_at)}
+        self._mails: dict[str, Mail | bytes] = {
+            mail.id: mail for mail in sorted(read, key=lambda mail: mail.received_at)
+        }
 
-    def add(self, content: bytes, *, sender: str, to: Sequence[str]) -> Mail:
-        """Keep one mail; it is on the disk when this returns."""
+    def add(self, content: bytes, *, sender: str, to: Sequence[str]) -> str:
+        """Keep one mail; it is on the disk when this returns its id."""
         received_at = datetime.now(UTC).isoformat()
         head = {TO_HEADER: ", ".join(to), FROM_HEADER: sender, AT_HEADER: received_at}
         written = b"".join(f"{name}: {_one_line(value)}\r\n".encode() for name, value in head.items()) + content
         with self._lock:
-            key = self._maildir.add(written)
-            mail = _mail(key, written)
-            self._mails[key] = mail
-        return mail
+            key: str = self._maildir.add(written)
+            self._mails[key] = written
+        return key
 
     def newest(self, *, to: str | None = None, limit: int) -> list[Mail]:
         """Up to `limit` mails, the newest first, of one recipient if given (letter case does not matter)."""
         with self._lock:
-            mails = list(reversed(self._mails.values()))
+            keys = list(reversed(self._mails))
         wanted = to.casefold() if to else None
-        return [mail for mail in mails if wanted is None or wanted in map(str.casefold, mail.to)][:limit]
+        mails = (mail for key in keys if (mail := self.get(key)))
+        return list(islice((mail for mail in mails if wanted is None or wanted in map(str.casefold, mail.to)), limit))
 
     def get(self, mail_id: str) -> Mail | None:
         """One mail, None when there is none."""
-        return self._mails.get(mail_id)
+        found = self._mails.get(mail_id)
+        if isinstance(found, bytes):
+            found = self._mails[mail_id] = _mail(mail_id, found)
+        return found
 
 
 def _one_line(value: str) -> str:

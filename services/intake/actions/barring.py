@@ -44,17 +44,17 @@ def named_in(agency_id: AgencyId, request: Request) -> Named:
 
 @dataclass(frozen=True)
 class _Text:
-    """One text of request `n` with every blind index it may have."""
+    """One text of request `n` with every blind index it may have, each with its kind."""
 
     n: int
-    indexes: frozenset[bytes]
+    indexes: frozenset[tuple[IndexKind, bytes]]
     climbs: bool
 
 
 async def bars(tx: Transaction, key: bytes, requests: Mapping[int, Named]) -> dict[int, tuple[PersonId, ...]]:
     """Whom these requests bar, by their number. `key` is the keyring's "index"; one statement, or none."""
     texts = [text for n, named in requests.items() for text in _texts(key, n, named)]
-    sought = [Sought(text.n, index, text.climbs) for text in texts for index in sorted(text.indexes)]
+    sought = [Sought(text.n, kind, index, text.climbs) for text in texts for kind, index in sorted(text.indexes)]
     hits = await store.find(tx, sought)
     found: dict[int, set[PersonId]] = {n: _listed(named) for n, named in requests.items()}
     for hit in hits:
@@ -75,9 +75,11 @@ def _texts(key: bytes, n: int, named: Named) -> list[_Text]:
     return texts
 
 
-def _indexes(key: bytes, agencies: Collection[AgencyId], kinds: Collection[IndexKind], text: str) -> frozenset[bytes]:
+def _indexes(
+    key: bytes, agencies: Collection[AgencyId], kinds: Collection[IndexKind], text: str
+) -> frozenset[tuple[IndexKind, bytes]]:
     return frozenset(
-        index_of(key, agency, kind, text) for agency in agencies for kind in kinds if normalised(kind, text)
+        (kind, index_of(key, agency, kind, text)) for kind in kinds if normalised(kind, text) for agency in agencies
     )
 
 

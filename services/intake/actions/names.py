@@ -36,7 +36,7 @@ ROUND: Literal["names"] = "names"
 """A page of an agency's round; the timer's subject is the last case of the page before."""
 ONCE: Literal["named"] = "named"
 """One request, once more."""
-PAGE = 200
+PAGE = 60
 FIRST = UUID(int=0)
 
 

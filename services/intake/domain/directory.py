@@ -112,7 +112,7 @@ def normalised(kind: IndexKind, text: str) -> str:
 
 def index_of(key: bytes, agency_id: AgencyId, kind: IndexKind, text: str) -> bytes:
     """The blind index of a text in one agency: HMAC-SHA256 of what of it counts. `key` is the keyring's "index"."""
-    return hmac.new(key, f"{agency_id}|{kind}|{normalised(kind, text)}".encode(), hashlib.sha256).digest()
+    return hmac.digest(key, f"{agency_id}|{kind}|{normalised(kind, text)}".encode(), "sha256")
 
 
 def _index_if_any(key: bytes, agency_id: AgencyId, kind: IndexKind, text: str) -> bytes | None:

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from shared.types import Relation
@@ -47,7 +48,7 @@ class Notice:
     title: str
     sections: tuple[Section, ...]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of everything that is shown, in hex."""
         return hashlib.sha256(json.dumps(self.shown(), sort_keys=True).encode()).hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -137,12 +138,18 @@ class Reach(_Part):
 
     @model_validator(mode="after")
     def _address_suits_channel(self) -> Self:
-        _ADDRESS[self.channel](self.address)
+        # Raises what the address has against the channel.
+        self.machine_address  # noqa: B018
         return self
+
+    @cached_property
+    def machine_address(self) -> str:
+        """The address as machines write it."""
+        return _ADDRESS[self.channel](self.address)
 
     def normalised(self) -> Reach:
         """The same with the address as machines write it."""
-        return self.model_copy(update={"address": _ADDRESS[self.channel](self.address)})
+        return self.model_copy(update={"address": self.machine_address})
 
 
 class Outreach(_Part):

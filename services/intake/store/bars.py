@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.intake.domain.directory import IndexKind
 from shared.db import Transaction
 from shared.types import PersonId, Role
 
@@ -14,6 +15,7 @@ class Sought:
     """One blind index to look for; `n` is the request it belongs to. `climbs`: everybody above counts as well."""
 
     n: int
+    kind: IndexKind
     index: bytes
     climbs: bool
 
@@ -27,13 +29,23 @@ class Hit:
     role: Role
 
 
+# A join of its own for each kind of index: joined by "this or that", every text met every person.
 # UNION (not ALL) ends the walk where a chain bites its own tail.
 _FIND = """
-WITH RECURSIVE named AS (
+WITH RECURSIVE sought AS MATERIALIZED (
+    SELECT * FROM unnest($1::int[], $2::text[], $3::bytea[], $4::bool[]) s(n, kind, index, climbs)),
+named AS (
     SELECT s.n, s.climbs, p.person_id, p.agency_id, p.role, p.ref_index
-      FROM unnest($1::int[], $2::bytea[], $3::bool[]) s(n, index, climbs)
-      JOIN people p ON p.active AND (p.ref_index = s.index OR p.name_index = s.index
-                                     OR p.badge_index = s.index OR p.unit_index = s.index)),
+      FROM sought s JOIN people p ON p.ref_index = s.index WHERE s.kind = 'ref' AND p.active
+    UNION ALL
+    SELECT s.n, s.climbs, p.person_id, p.agency_id, p.role, p.ref_index
+      FROM sought s JOIN people p ON p.name_index = s.index WHERE s.kind = 'name' AND p.active
+    UNION ALL
+    SELECT s.n, s.climbs, p.person_id, p.agency_id, p.role, p.ref_index
+      FROM sought s JOIN people p ON p.badge_index = s.index WHERE s.kind = 'badge' AND p.active
+    UNION ALL
+    SELECT s.n, s.climbs, p.person_id, p.agency_id, p.role, p.ref_index
+      FROM sought s JOIN people p ON p.unit_index = s.index WHERE s.kind = 'unit' AND p.active),
 above(n, agency_id, ref) AS (
     SELECT n, agency_id, ref_index FROM named WHERE climbs
     UNION
@@ -52,6 +64,10 @@ async def find(tx: Transaction, sought: Sequence[Sought]) -> list[Hit]:
     if not sought:
         return []
     rows = await tx.connection.fetch(
-        _FIND, [one.n for one in sought], [one.index for one in sought], [one.climbs for one in sought]
+        _FIND,
+        [one.n for one in sought],
+        [one.kind for one in sought],
+        [one.index for one in sought],
+        [one.climbs for one in sought],
     )
     return [Hit(row["n"], PersonId(row["person_id"]), Role(row["role"])) for row in rows]

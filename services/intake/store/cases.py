@@ -57,7 +57,7 @@ class Answered:
 _RESERVE = """
 INSERT INTO doors(hash, agency_id, kind, subject, key)
 SELECT h, a, 'code', c, c FROM unnest($1::bytea[], $2::uuid[], $3::uuid[]) t(h, a, c) ORDER BY h
-ON CONFLICT DO NOTHING RETURNING subject, region.now() AS now
+ON CONFLICT DO NOTHING RETURNING subject, (SELECT region.now()) AS now
 """
 
 

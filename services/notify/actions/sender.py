@@ -1,7 +1,8 @@
 """Runs the sending of one lane: commit the attempts, hand the mails over with a bound, record outcomes as they come.
 
-A slow or hanging provider delays only what waits for it: outcomes of the others are committed at once, together with
-whatever else is ready then. No database connection is held while a provider is called.
+A slow or hanging provider delays only what waits for it: outcomes of the others are committed together with whatever
+else is ready then; at once, or within `COMPANY_S` while more mails wait for a slot. No database connection is held
+while a provider is called.
 """
 
 from __future__ import annotations
@@ -27,17 +28,23 @@ MOST_WAITING = 500
 SPARE_S = 3.0
 """Between the latest end of a call and the end of its timer's lease: the time to record the outcome."""
 CONTENDED_TRIES = 5
+COMPANY_S = 0.05
+"""While mails wait for a slot, outcomes wait so long for each other: a commit costs as much for one as for many."""
 
 
 class Sender:
     """An action for timers of kind `send`. Use `drained` before the process ends."""
 
-    def __init__(self, db: Database, office: Office, channel: Channel, *, at_once: int) -> None:
-        """At most `at_once` mails are handed over at the same time."""
+    def __init__(
+        self, db: Database, office: Office, channel: Channel, *, at_once: int, company_s: float = COMPANY_S
+    ) -> None:
+        """At most `at_once` mails are handed over at the same time. `company_s` of 0 lets no outcome wait."""
+        self._company_s = company_s
         self._db, self._office, self._channel = db, office, channel
-        self._slots = asyncio.Semaphore(at_once)
+        self._at_once, self._slots = at_once, asyncio.Semaphore(at_once)
         self._start_within_s = LEASE_S - channel.within_s - SPARE_S
         self._under_way: set[asyncio.Task[None]] = set()
+        self._ended = asyncio.Event()
         self._done: list[Sent] = []
         self._settler: asyncio.Task[None] | None = None
         self._stopping = False
@@ -49,9 +56,15 @@ class Sender:
         for one in await self._begun([timer for timer in fired if timer.kind == SEND]):
             task = asyncio.create_task(self._deliver(one, claimed))
             self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            task.add_done_callback(self._end)
+        # Not asyncio.wait: it would look at all of them again whenever one has ended.
         while len(self._under_way) >= MOST_WAITING:
-            await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+            self._ended.clear()
+            await self._ended.wait()
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._ended.set()
 
     async def drained(self) -> None:
         """Hand nothing over any more, wait for what is with the provider, and record it."""
@@ -131,6 +144,8 @@ class Sender:
     async def _record_all(self) -> None:
         # sql-in-loop: each round records all that is ready
         while self._done:
+            if self._company_s and len(self._under_way) > self._at_once and not self._stopping:
+                await asyncio.sleep(self._company_s)
             ready, self._done = self._done, []
             await self._record(ready)
 

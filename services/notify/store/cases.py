@@ -120,10 +120,11 @@ def reply_of(row: Row) -> Reply:
 
 _SAVE_MATTERS = """
 INSERT INTO matters(matter_id, agency_id, case_id, person_id, kind, state, expires_at, urgency, manner, ladder_id,
-                    sealed, released, part_of, about, advisers, clinical, slug, language)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::timestamptz[],
-                     $8::text[], $9::text[], $10::uuid[], $11::bytea[], $12::bool[], $13::uuid[], $14::text[],
-                     $15::text[], $16::text[], $17::text[], $18::text[])
+                    sealed, released, part_of, about, advisers, clinical, slug, language, made_at)
+SELECT given.*, (SELECT region.now())
+  FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::timestamptz[],
+              $8::text[], $9::text[], $10::uuid[], $11::bytea[], $12::bool[], $13::uuid[], $14::text[], $15::text[],
+              $16::text[], $17::text[], $18::text[]) given
 ON CONFLICT (matter_id, agency_id) DO UPDATE
    SET state = excluded.state, sealed = excluded.sealed, released = excluded.released, about = excluded.about,
        advisers = excluded.advisers, clinical = excluded.clinical

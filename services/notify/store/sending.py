@@ -150,7 +150,7 @@ class Attempt:
 
 _BEGIN = """
 INSERT INTO attempts(attempt_id, agency_id, case_id, intent_id, started_at)
-SELECT a, g, c, i, region.now() FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[]) t(a, g, c, i)
+SELECT a, g, c, i, (SELECT region.now()) FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[]) t(a, g, c, i)
 """
 
 

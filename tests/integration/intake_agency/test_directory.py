@@ -214,10 +214,10 @@ async def test_bars_are_found_by_indexes_and_up_the_chain_of_command(office: Off
         found = await bars.find(
             tx,
             [
-                Sought(0, index("name", "PENA ANA"), climbs=False),
-                Sought(1, index("badge", "42"), climbs=False),
-                Sought(2, index("unit", "patrol"), climbs=False),
-                Sought(3, index("ref", "s1"), climbs=True),
+                Sought(0, "name", index("name", "PENA ANA"), climbs=False),
+                Sought(1, "badge", index("badge", "42"), climbs=False),
+                Sought(2, "unit", index("unit", "patrol"), climbs=False),
+                Sought(3, "ref", index("ref", "s1"), climbs=True),
             ],
         )
         ana = next(one for one in found if one.role is Role.PEER)

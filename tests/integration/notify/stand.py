@@ -333,7 +333,7 @@ async def standing(database: TestDatabase, folder: Path) -> AsyncIterator[Stand]
     await sql.execute("SET search_path = notify")
     async with database.opened("notify") as db, database.opened("intake") as intake:
         office = office_of(settings)
-        senders = {lane: sender_of(db, office, settings) for lane in Lane}
+        senders = {lane: sender_of(db, office, settings, lane) for lane in Lane}
         app = notify_app(db, office, settings, _ready)
         stand = Stand(db, intake, sql, office.keyring, senders, app, mailman, deliveries=_deliveries(db))
         stand.relay.agency = stand.agency

@@ -17,8 +17,9 @@ from aiokafka.structs import OffsetAndMetadata
 from shared import broker
 from shared.db import Database, Transaction
 from shared.delivery import Delivery
-from shared.events import TOPICS
-from shared.events.envelope import INTAKE
+from shared.events import TOPICS, Fact
+from shared.events.envelope import INTAKE, INTAKE_CRISIS
+from shared.events.intake import CaseWithdrawn
 from tests.harness.databases import Sql, TestDatabase
 from tests.harness.probe import SERVICE, Probe, Sender, a_case, numbered
 from tests.harness.relays import settings_of
@@ -42,22 +43,28 @@ class Bus:
 
     async def publish(self, numbers: Sequence[int]) -> None:
         """Numbered events, all to the first partition."""
+        await self.tell([numbered(n) for n in numbers])
+
+    async def tell(self, facts: Sequence[Fact]) -> None:
+        """Facts of one topic, each of a case of its own, all to the first partition."""
         producer = AIOKafkaProducer(bootstrap_servers=self.topics.kafka)
         await producer.start()
         sender = Sender()
-        for n in numbers:
-            raw = sender.raw(numbered(n), a_case())
-            await producer.send_and_wait(self.place.topic, raw.value, raw.key, partition=0, headers=list(raw.headers))
+        for fact in facts:
+            raw, topic = sender.raw(fact, a_case()), self.topics.named(fact.TOPIC.name)
+            await producer.send_and_wait(topic, raw.value, raw.key, partition=0, headers=list(raw.headers))
         await producer.stop()
 
     @asynccontextmanager
-    async def group(self, probe: Probe, *, replica: str = "0") -> AsyncIterator[broker.Group]:
-        """A running consumer group, as a process runs it."""
+    async def group(
+        self, probe: Probe, topic: str = INTAKE.name, *, company_s: float = broker.COMPANY_S, replica: str = "0"
+    ) -> AsyncIterator[broker.Group]:
+        """A running consumer group of one topic, as a process runs it."""
         settings = settings_of(self.database, self.topics, SERVICE, replica=replica)
         bus = broker.broker(settings)
-        delivery = Delivery(self.db, probe.absorb, group=NAME, topics=[INTAKE.name], fingerprint_key=b"k" * 32)
-        group = broker.Group(bus, self.db, delivery, settings)
-        group.subscribe(NAME, [INTAKE.name])
+        delivery = Delivery(self.db, probe.absorb, group=NAME, topics=[topic], fingerprint_key=b"k" * 32)
+        group = broker.Group(bus, self.db, delivery, settings, company_s=company_s)
+        group.subscribe(NAME, [topic])
         await bus.start()
         try:
             yield group
@@ -163,6 +170,26 @@ async def test_an_offset_is_committed_only_after_the_database(bus: Bus, sql: Sql
         await group.commit()
     assert before == (0, [])
     assert (await bus.committed(), await numbers(sql)) == (5, [0, 1, 2, 3, 4])
+
+
+async def test_after_a_full_hand_of_records_the_next_ones_gather(bus: Bus) -> None:
+    probe = Probe()
+    await bus.publish(range(broker.BUSY))
+    async with bus.group(probe, company_s=3.0) as group:
+        await asyncio.wait_for(group.caught_up(), 30)
+        await bus.publish([100])
+        await bus.publish([101, 102])
+        await eventually(lambda: sum(probe.batches) == broker.BUSY + 3, 30)
+    assert probe.batches == [broker.BUSY, 3]
+
+
+async def test_on_a_crisis_lane_nothing_waits_for_company(bus: Bus) -> None:
+    probe = Probe()
+    await bus.tell([CaseWithdrawn()] * broker.BUSY)
+    async with bus.group(probe, INTAKE_CRISIS.name, company_s=3600.0) as group:
+        await asyncio.wait_for(group.caught_up(), 30)
+        await bus.tell([CaseWithdrawn()])
+        await eventually(lambda: sum(probe.batches) == broker.BUSY + 1, 30)
 
 
 async def test_a_group_goes_on_where_it_stopped(bus: Bus, sql: Sql) -> None:

@@ -44,7 +44,8 @@ def test_a_restart_keeps_mails_and_their_order(tmp_path: Path) -> None:
 
 def test_a_recipient_cannot_write_headers_of_the_store(tmp_path: Path) -> None:
     store = MailStore(tmp_path)
-    kept = store.add(mail(), sender="a@b.test\r\nX-Peerline-To: x@y.test", to=["c@d.test"])
+    kept = store.get(store.add(mail(), sender="a@b.test\r\nX-Peerline-To: x@y.test", to=["c@d.test"]))
+    assert kept is not None
     assert MailStore(tmp_path).get(kept.id) == kept
     assert kept.to == ("c@d.test",)
 
@@ -52,14 +53,19 @@ def test_a_recipient_cannot_write_headers_of_the_store(tmp_path: Path) -> None:
 @pytest.mark.parametrize("charset", ["no-such-charset", "utf-8"])
 def test_a_mail_in_an_unknown_character_set_is_still_readable(tmp_path: Path, charset: str) -> None:
     content = f"Subject: x\r\nContent-Type: text/plain; charset={charset}\r\n\r\nplain words".encode()
-    assert "plain words" in MailStore(tmp_path).add(content, sender="a@b.test", to=["c@d.test"]).text
+    store = MailStore(tmp_path)
+    kept = store.get(store.add(content, sender="a@b.test", to=["c@d.test"]))
+    assert kept is not None
+    assert "plain words" in kept.text
 
 
 @given(content=st.binary(max_size=300))
 def test_any_bytes_are_kept(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("mails")
-    kept = MailStore(folder).add(content, sender="a@b.test", to=["c@d.test"])
-    assert MailStore(folder).get(kept.id) == kept
+    store = MailStore(folder)
+    kept = store.add(content, sender="a@b.test", to=["c@d.test"])
+    assert store.get(kept) is not None
+    assert MailStore(folder).get(kept) == store.get(kept)
 
 
 def test_web_addresses_become_links_and_everything_else_is_escaped() -> None:

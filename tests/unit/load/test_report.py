@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from tests.load import report, stats
@@ -21,13 +22,24 @@ REGION = report.Region(
         accepted=stats.Latency(5.0, 6.0, 7.0, 400),
         stages_p50_ms={"request to search": 12.0, "search to intent": 8.0, "intent to attempt": 4.0},
     ),
-    burst=Drained(5_000, 1_000.0, {"intake": 1.0, "all": 1.0}),
+    burst=Drained(5_000, 1_000.0, {"intake": 0.5, "mailbox": 0.3, "client": 0.2, "all": 1.0}),
     accepted_per_s=1_500.0,
 )
 
 
 def test_the_region_is_compared_with_the_durable_pipeline() -> None:
-    assert report.ratios(FLOORS, REGION) == {"latency_over_floor": 2.5, "throughput_over_floor": 0.2}
+    found = report.ratios(FLOORS, REGION)
+    assert (found["latency_over_floor"], found["throughput_over_floor"]) == (2.5, 0.2)
+
+
+def test_cpu_time_is_compared_without_the_benchmarks_own() -> None:
+    found = report.ratios(FLOORS, REGION)
+    assert (found["cpu_over_floor"], found["benchmarks_own_cpu"]) == (5.0, 0.5)
+
+
+def test_where_cpu_time_is_unknown_nothing_is_said_of_it() -> None:
+    found = report.ratios(FLOORS, replace(REGION, burst=replace(REGION.burst, cpu_ms_per_case={})))
+    assert set(found) == {"latency_over_floor", "throughput_over_floor"}
 
 
 def test_a_document_has_floors_region_and_ratios() -> None:
@@ -51,7 +63,7 @@ def test_a_kept_run_is_read_back_as_it_was(tmp_path: Path) -> None:
 def test_the_table_sets_the_ratios_beside_the_aims() -> None:
     text = report.table(FLOORS, REGION)
     assert "2.50 times the floor (aim: at most 3.0)" in text
-    assert "0.20 of the floor   (aim: at least 0.15)" in text
+    assert "0.200 of the floor   (aim: at least 0.15)" in text
 
 
 def test_hot_lines_are_told_per_service_with_their_share(tmp_path: Path) -> None:
