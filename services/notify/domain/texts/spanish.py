@@ -95,8 +95,8 @@ PAGES: Mapping[str, str] = {
     "too_late": "Ya es tarde para responder. Gracias.",
     "ended": "Esto ha terminado. Gracias.",
     "use_page": "Gracias por estar ahí. Cuando hayan hablado, dígalo en el enlace del mensaje urgente.",
-    "taken": "Usted se ha hecho cargo, gracias. En un segundo mensaje verá cómo contactarle. Por favor, confirme aquí "
-    "cuando haya hablado con esa persona.",
+    "taken": "Usted se ha hecho cargo, gracias. En un segundo mensaje verá cómo contactar a esa persona. Por favor, "
+    "confirme aquí cuando hayan hablado.",
     "urgency": "Para cuándo",
     "urgency_routine": "en los próximos días",
     "urgency_soon": "hoy",
