@@ -54,7 +54,7 @@ async def test_an_offer_and_the_end_of_a_case(tour: Tour) -> None:
     await peer.enter(tour.says["close"])
     await peer.sound("case-sure")
     await peer.enter(tour.says["yes_close"])
-    await tour.settled(peer, tour.says["noted"])
+    await tour.settled(peer, tour.says["ended"])
     await peer.sound("case-closed")
     await tour.over(requester)
 
@@ -191,7 +191,7 @@ async def test_danger(tour: Tour) -> None:
     await tour.settled(asker, tour.sentence("emergency_acknowledged"))
     await asker.sound("asker-emergency-taken")
     await paged.enter(says["contact_confirmed"])
-    await tour.settled(paged, says["noted"])
+    await tour.settled(paged, says["ended"])
     await paged.sound("page-spoken")
     await tour.settled(asker, tour.sentence("emergency_contact"))
     await asker.sound("asker-emergency-contact")

@@ -226,7 +226,7 @@ def hidden(page: Answer, form: int) -> list[tuple[str, str]]:
 def form_to(page: Answer, action: str) -> list[tuple[str, str]]:
     """The hidden fields of the first form of a page that goes to an address ending so."""
     forms: Iterable[str] = re.findall(r"<form.*?</form>", page.body.decode(), re.DOTALL)
-    places = [n for n, one in enumerate(forms) if re.search(rf'action="[^"]*{re.escape(action)}"', one)]
+    places = [n for n, one in enumerate(forms) if re.search(rf'action="[^"#]*{re.escape(action)}(#problem)?"', one)]
     return hidden(page, places[0])
 
 

@@ -115,7 +115,7 @@ async def test_worried_about_somebody_else_is_coached_and_may_send_one_message(f
     two = await front.page("POST", START, [*hidden(page, 1), *worried])
     assert "What you can do for them" in text(two)
     sent = await through(front, worried, [("outreach", "pat@home.test")])
-    assert (sent.status, "One neutral mail is on its way" in text(sent)) == (201, True)
+    assert (sent.status, "One neutral email is on its way" in text(sent)) == (201, True)
     (case,) = await front.cases()
     assert [type(one) for one in await front.facts(case)] == [RequestSubmitted, OutreachAsked]
     bad = await through(front, worried, [("outreach", "canary")])

@@ -95,7 +95,8 @@ PAGES: Mapping[str, str] = {
     "too_late": "Ya es tarde para responder. Gracias.",
     "ended": "Esto ha terminado. Gracias.",
     "use_page": "Gracias por estar ahí. Cuando hayan hablado, dígalo en el enlace del mensaje urgente.",
-    "taken": "Usted se ha hecho cargo. Gracias. Por favor, confirme cuando haya hablado con esa persona.",
+    "taken": "Usted se ha hecho cargo, gracias. En un segundo mensaje verá cómo contactar a esa persona. Por favor, "
+    "confirme aquí cuando hayan hablado.",
     "urgency": "Para cuándo",
     "urgency_routine": "en los próximos días",
     "urgency_soon": "hoy",
@@ -208,14 +209,12 @@ PAGES: Mapping[str, str] = {
     "question_long": "Una pregunta tiene como máximo 1000 caracteres.",
     "answer_empty": "Escriba su respuesta, por favor.",
     "answer_long": "Una respuesta tiene como máximo 2000 caracteres.",
-    "leave_out_number": "Por favor, quite los números de teléfono. Su pregunta no se ha enviado ni guardado.",
-    "leave_out_mail": "Por favor, quite las direcciones de correo. Su pregunta no se ha enviado ni guardado.",
-    "leave_out_web": "Por favor, quite las direcciones de internet. Su pregunta no se ha enviado ni guardado.",
-    "leave_out_badge": "Por favor, quite los números de placa y otros que digan quién es. Su pregunta no se ha "
-    "enviado ni "
-    "guardado.",
-    "leave_out_reach": "Por favor, quite su nombre, su número y su dirección. Su pregunta no se ha enviado ni "
-    "guardado.",
+    "leave_out_number": "Por favor, quite los números de teléfono.",
+    "leave_out_mail": "Por favor, quite las direcciones de correo.",
+    "leave_out_web": "Por favor, quite las direcciones de internet.",
+    "leave_out_badge": "Por favor, quite los números de placa y otros que digan quién es.",
+    "leave_out_reach": "Por favor, quite su nombre, su número y su dirección.",
+    "question_not_sent": "Su pregunta no se ha enviado ni guardado.",
     "resources_how": "Los encuentra en su propia página. Cada tipo se da una vez.",
     "resources_kinds": "¿Qué le serviría?",
     "kind_counselling": "Terapia",
