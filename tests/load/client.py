@@ -82,6 +82,16 @@ class Connection:
         """Take over an open one."""
         self._reader, self._writer = reader, writer
 
+    @classmethod
+    async def opened(cls, plan: Plan) -> Connection:
+        """A new one."""
+        return cls(*await asyncio.open_connection(plan.host, plan.port))
+
+    @property
+    def hung_up(self) -> bool:
+        """The server has closed it: it keeps no connection that is silent for seconds."""
+        return self._reader.at_eof()
+
     async def ask(self, request: bytes) -> int:
         """Send, read the whole answer, return its status."""
         self._writer.write(request)
@@ -96,11 +106,13 @@ async def send(plan: Plan) -> list[Sent]:
     requests = [_request(plan, number) for number in range(plan.count)]
     free: asyncio.LifoQueue[Connection] = asyncio.LifoQueue()
     for _ in range(plan.connections):
-        free.put_nowait(Connection(*await asyncio.open_connection(plan.host, plan.port)))
+        free.put_nowait(await Connection.opened(plan))
     begun, tasks = time.time(), []
 
     async def one(number: int, due: float, connection: Connection) -> Sent:
         code_hash, request = requests[number]
+        if connection.hung_up:
+            connection = await Connection.opened(plan)
         status = await connection.ask(request)
         free.put_nowait(connection)
         return Sent(code_hash, due, time.time(), status)
