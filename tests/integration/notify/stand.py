@@ -93,7 +93,9 @@ class Mailman:
 
     def text(self, address: str, number: int = -1) -> str:
         """The body of one mail, the latest when not said."""
-        return str(self.to(address)[number].get_payload())
+        body = self.to(address)[number].get_payload(decode=True)
+        assert isinstance(body, bytes)
+        return body.decode()
 
     def link(self, address: str, number: int = -1) -> str:
         """The path of the link in a mail."""
