@@ -120,6 +120,9 @@ def _from_notify(case: Case, what: FromNotify, world: World) -> Step[Case]:
 
 
 def _raised(case: Case, fact: CrisisRaised, world: World) -> Step[Case]:
+    """An emergency, unless the case has ended: intake raises none in such a one, so it was raised before the end."""
+    if case.ended:
+        return Step(case, acts=("crisis after the end",))
     ask = fact.ask if fact.ask.jurisdiction else fact.ask.model_copy(update={"jurisdiction": fact.jurisdiction})
     known = stamped(case, ask, of_request=False)
     step = ladder.raised(known.ladder, fact, world)

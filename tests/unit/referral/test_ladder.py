@@ -242,8 +242,10 @@ def test_when_the_request_ends_the_ladder_does_and_a_late_answer_hears_so(end: C
     assert outcomes(hear(step.state, said(case, ANA, "acknowledge"))) == ["ended"]
 
 
-def test_a_crisis_heard_after_the_closing_of_its_case_is_taken_seriously() -> None:
-    assert paged(hear(Case(), CaseClosing(), crisis((ANA,)))) == [(0, (ANA,))]
+def test_a_crisis_heard_after_the_closing_of_its_case_begins_no_ladder_that_nobody_could_end() -> None:
+    step = hear(Case(), CaseClosing(), crisis((ANA,)))
+    assert (step.facts, step.alarms, step.state.ladder) == ((), (), None)
+    assert standing(step.state).owner is None
 
 
 def test_a_reply_to_an_unknown_page_or_by_somebody_else_changes_nothing_and_is_on_record() -> None:
