@@ -14,6 +14,7 @@ from shared.db import Transaction
 from shared.delivery import Received
 from shared.events.intake import (
     AgencySet,
+    BarsChanged,
     CaseClosed,
     CaseClosing,
     CaseWithdrawn,
@@ -44,6 +45,7 @@ T = TypeVar("T")
 
 OF_A_CASE = (
     RequestSubmitted,
+    BarsChanged,
     DirectAsked,
     ConsentGiven,
     ConsentWithdrawn,

@@ -15,7 +15,7 @@ from services.referral.domain.referrals import Referral
 from services.referral.domain.world import Peer, narrowed
 from shared.events.intake import Ask
 from shared.events.notify import ClinicianWanted, ConsultAsked, ResourcesOffered
-from shared.types import Urgency
+from shared.types import PersonId, Urgency
 
 Act = ConsultAsked | ClinicianWanted | ResourcesOffered
 """What a peer does in a case."""
@@ -45,6 +45,8 @@ class Case:
     ask: Ask | None = None
     stamped: bool = False
     """The ask is that of the request itself; until then, that of an emergency."""
+    barred: frozenset[PersonId] = frozenset()
+    """Who was said to be barred before any ask was heard: an emergency begins on another topic than bars grow on."""
     peer: Peer | None = None
     gone: frozenset[UUID] = frozenset()
     """Assignments that are over."""
@@ -83,7 +85,8 @@ def stamped(case: Case, ask: Ask, *, of_request: bool) -> Case:
     those of the more urgent one, in whichever order they are heard: an emergency is on a lane of its own.
     """
     if case.ask is None:
-        return replace(case, ask=ask, stamped=of_request)
+        bars = tuple(sorted({*case.barred, *ask.bars}))
+        return replace(case, ask=ask.model_copy(update={"bars": bars}), stamped=of_request, barred=frozenset())
     base = ask if of_request and not case.stamped else case.ask
     other = case.ask if base is ask else ask
     urgent = other if _BY_URGENCY.index(other.urgency) > _BY_URGENCY.index(base.urgency) else base
