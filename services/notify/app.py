@@ -46,11 +46,13 @@ def sender_of(db: Database, office: Office, settings: NotifySettings) -> Sender:
     return Sender(db, office, Mail(server), at_once=settings.smtp_at_once)
 
 
-def notify_app(db: Database, office: Office, settings: NotifySettings, ready: Readiness) -> FastAPI:
-    """Every page of notify."""
+def notify_app(
+    db: Database, office: Office, settings: NotifySettings, ready: Readiness, *, crisis: Database | None = None
+) -> FastAPI:
+    """Every page of notify; those of emergencies reach the database through `crisis`."""
     app = FastAPI(title=settings.page_title, docs_url=None, redoc_url=None, openapi_url=None)
     look = Look(
-        Desk(db, office),
+        Desk(db, office, crisis=crisis),
         Dress(settings.page_title, urlsplit(settings.public_url).path, settings.intake_url),
         secret=office.keyring.derived("nonce"),
         cookie=SessionCookie(https=settings.https, name="n"),
@@ -79,7 +81,8 @@ async def main() -> None:
         senders = {lane: sender_of(process.db_of(lane), office, settings) for lane in Lane}
         for lane, sender in senders.items():
             process.on_timers(lane, sender.act)
-        process.serve(notify_app(process.doors_of(Lane.ORDINARY), office, settings, process.ready))
+        doors, crisis = process.doors_of(Lane.ORDINARY), process.doors_of(Lane.CRISIS)
+        process.serve(notify_app(doors, office, settings, process.ready, crisis=crisis))
         await process.run()
         await asyncio.gather(*(sender.drained() for sender in senders.values()))
 

@@ -17,7 +17,7 @@ from shared.anchors import PLACEHOLDER, Anchor
 from shared.casework import Decided, Input, Standing, Wake
 from shared.db import Transaction
 from shared.errors import Unprocessable
-from shared.types import CaseId
+from shared.types import CaseId, PersonId
 
 SEND = "send"
 """The kind of the timer that sends an intent; its subject is the intent."""
@@ -45,6 +45,9 @@ class Cases:
         referrals: dict[CaseId, dict[UUID, Referral]] = {}
         for case, referral in await things.referrals(tx, cases):
             referrals.setdefault(case, {})[referral.referral_id] = referral
+        barred: dict[CaseId, set[PersonId]] = {}
+        for case, person in await rows.barred(tx, cases):
+            barred.setdefault(case, set()).add(person)
         states = {
             case: CaseState(
                 case,
@@ -53,6 +56,7 @@ class Cases:
                 replies=replies.get(case, {}),
                 consults=consults.get(case, {}),
                 referrals=referrals.get(case, {}),
+                barred=frozenset(barred.get(case, ())),
                 ending=endings.get(case),
                 fresh=anchor.state == PLACEHOLDER,
             )
@@ -112,6 +116,9 @@ class Cases:
                 for key, reply in new.replies.items()
                 if old.replies.get(key) is not reply
             ],
+        )
+        await rows.save_barred(
+            tx, [(new.agency_id, new.case_id, one) for old, new in pairs for one in sorted(new.barred - old.barred)]
         )
         await _save_things(tx, pairs)
         await timers.schedule(

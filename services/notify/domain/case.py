@@ -21,6 +21,7 @@ Ending = Literal["withdrawn", "closed"]
 class CaseState:
     """All of one case. `fresh` marks an anchor that was made just now, for a case that nobody here knew.
 
+    `barred` must not be asked or told: what names one of them may still come on another topic than the news of it.
     `lines` are the neutral words after an end; they belong to no case any more, so that its purge leaves them alone.
     """
 
@@ -31,6 +32,7 @@ class CaseState:
     replies: Mapping[UUID, Reply] = field(default_factory=dict)
     consults: Mapping[UUID, Consult] = field(default_factory=dict)
     referrals: Mapping[UUID, Referral] = field(default_factory=dict)
+    barred: frozenset[PersonId] = frozenset()
     lines: tuple[Intent, ...] = ()
     ending: Ending | None = None
     fresh: bool = False
@@ -60,6 +62,15 @@ class CaseState:
     def seats(self, thing: UUID) -> list[Matter]:
         """The matters of everybody who has a part in this consult or referral."""
         return [matter for matter in self.matters.values() if matter.part_of == thing]
+
+    def pages(self, ladder: UUID | None) -> list[Matter]:
+        """The pages of a ladder, of everybody who was paged."""
+        return [one for one in self.matters.values() if one.kind == "page" and one.ladder == ladder]
+
+    def last_said(self, *matters: UUID) -> Reply | None:
+        """The latest answer to any of these."""
+        said = [reply for reply in self.replies.values() if reply.subject in matters]
+        return max(said, key=lambda reply: reply.received_at, default=None)
 
     def with_intent(self, intent: Intent) -> CaseState:
         """The same with this intent in it; the very same when nothing of it has changed."""
