@@ -15,7 +15,14 @@ from shared.db import Transaction
 from shared.delivery import Delivery, Received
 from shared.errors import Unprocessable
 from shared.events.envelope import NOTIFY_CRISIS
-from shared.events.intake import ContactReleased, CrisisRaised, DirectAsked, OutreachAsked, RequestSubmitted
+from shared.events.intake import (
+    ContactReleased,
+    ContactReleasedInCrisis,
+    CrisisRaised,
+    DirectAsked,
+    OutreachAsked,
+    RequestSubmitted,
+)
 from shared.events.notify import DangerReported
 from shared.events.referral import LadderAcknowledged, RungPaged
 from shared.types import REGION, CaseId, PersonId
@@ -157,7 +164,7 @@ async def test_scenario_16_whoever_takes_the_page_is_shown_the_reach_and_the_nex
     await front.hear(case, RungPaged(ladder=ladder, rung=1, pages=((uuid4(), ids["c2"]),), expires=expires))
     assert "has not told us yet" in (await front.status(code))["says"][0]
     await front.hear(case, LadderAcknowledged(ladder=ladder, person=ids["c2"]))
-    shown = [one.recipient for one in await front.facts(case) if isinstance(one, ContactReleased)]
+    shown = [one.recipient for one in await front.facts(case) if isinstance(one, ContactReleasedInCrisis)]
     assert shown == [ids["c1"], ids["c2"]]
 
 
@@ -175,7 +182,7 @@ async def test_scenario_15_immediate_danger_to_somebody_else_goes_the_crisis_way
     assert (fact.ask.about, fact.rungs[-1]) == ("someone_else", (duty,))
     ladder = uuid4()
     await front.hear(case, LadderAcknowledged(ladder=ladder, person=duty))
-    (shown,) = [one for one in await front.facts(case) if isinstance(one, ContactReleased)]
+    (shown,) = [one for one in await front.facts(case) if isinstance(one, ContactReleasedInCrisis)]
     assert shown.about == "someone_else"
 
 
