@@ -79,6 +79,10 @@ class Login:
     """Whether a region's clock that was moved is refused: production has the machine's."""
 
 
+class NotInView(Exception):
+    """Rows of an agency were wanted that this transaction does not see: none at all would look like nobody there."""
+
+
 @dataclass
 class Transaction:
     """An open transaction that has exactly `agencies` in view.
@@ -99,6 +103,11 @@ class Transaction:
         if self._now is None:
             self._now = await self.connection.fetchval("SELECT region.now()")
         return self._now
+
+    def must_see(self, agencies: Collection[AgencyId]) -> None:
+        """Raises `NotInView` unless all of these are in view, where a missing row would be believed."""
+        if not self.agencies.issuperset(agencies):
+            raise NotInView
 
 
 def outbox_wake(lane: Lane) -> str:

@@ -224,7 +224,8 @@ class Delivery:
 
     async def _apply_parked(self, parked: Parked) -> None:
         arrival = _understood(parked.raw)
-        async with self._db.transaction({arrival.received.envelope.agency_id}) as tx:
+        # What is in view decides what a handler finds: a record that had to wait sees no less than any other.
+        async with self._db.transaction(self._beside | _agencies([arrival])) as tx:
             if await self._apply(tx, [arrival]):
                 raise inbox.Forged
             await parking.resolve(tx, parked.seq)

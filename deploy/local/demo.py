@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from deploy.local.browser import Answer, Browser
-from deploy.local.cast import DUTY, PEOPLE, REGIONAL, SLUG, TOWNS, Town, directory_csv, resources_document
+from deploy.local.cast import DUTY, PEOPLE, REGIONAL, SLUG, TOWNS, Person, Town, directory_csv, resources_document
 from deploy.local.errors import LocalError
 from deploy.local.mails import Mailbox
 from deploy.local.region import LocalRegion, write_private
@@ -164,7 +164,12 @@ async def _furnish(region: LocalRegion, town: Town, key: str) -> None:
     await _put(region, key, "policy", json.dumps({"grace_s": GRACE_S}), "application/json")
     listed = json.dumps(resources_document(town.resources, today))
     await _put(region, key, "resources", listed, "application/json")
-    await _put(region, key, "directory", directory_csv(town.people, today), "text/csv")
+    await put_directory(region, key, town.people)
+
+
+async def put_directory(region: LocalRegion, key: str, people: Sequence[Person]) -> None:
+    """The directory of an agency from now on."""
+    await _put(region, key, "directory", directory_csv(people, clock.now().date()), "text/csv")
 
 
 async def _put(region: LocalRegion, key: str, what: str, body: str, kind: str) -> Answer:

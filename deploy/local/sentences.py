@@ -34,7 +34,7 @@ def sentence(fact: Fact, who: Who, now: datetime) -> str:
             return "the requester has chosen" if fact.person else "the requester takes anyone"
         case said.AnotherPeerAsked():
             return f"the requester wants somebody else than peer {who(fact.refused)}, who never learns of it"
-        case said.ContactReleased():
+        case said.ContactReleased() | said.ContactReleasedInCrisis():
             how = "sealed" if fact.sealed else "none: the requester will use the peer's number"
             return f"{who(fact.recipient)} may see how to reach the requester ({how})"
         case said.CaseClosing():
@@ -136,8 +136,12 @@ def _of_ladder(fact: Fact, who: Who, now: datetime) -> str:
             return f"rung {fact.rung + 1}: {len(fact.pages)} are being paged; somebody should answer within {within}"
         case brought.LadderAcknowledged():
             return f"{who(fact.person)} has taken it"
+        case brought.LadderGivenBack():
+            return f"{who(fact.person)} cannot after all"
         case brought.HumanContactConfirmed():
             return f"{who(fact.person)} has spoken with the requester"
+        case brought.LadderEnded(how="nobody"):
+            return "nobody is left who can: the requester is told so, the operator sees it"
         case brought.LadderEnded():
             return f"paging is over: {fact.how}"
         case _:

@@ -47,11 +47,13 @@ def sender_of(db: Database, office: Office, settings: NotifySettings, lane: Lane
     return Sender(db, office, Mail(server), at_once=settings.smtp_at_once, company_s=company_s)
 
 
-def notify_app(db: Database, office: Office, settings: NotifySettings, ready: Readiness) -> FastAPI:
-    """Every page of notify."""
+def notify_app(
+    db: Database, office: Office, settings: NotifySettings, ready: Readiness, *, crisis: Database | None = None
+) -> FastAPI:
+    """Every page of notify; those of emergencies reach the database through `crisis`."""
     app = FastAPI(title="Pages", docs_url=None, redoc_url=None, openapi_url=None)
     look = Look(
-        Desk(db, office),
+        Desk(db, office, crisis=crisis),
         Dress(settings.page_title, urlsplit(settings.public_url).path, settings.intake_url),
         secret=office.keyring.derived("nonce"),
         cookie=SessionCookie(https=settings.https, name="n"),
@@ -81,7 +83,8 @@ async def main() -> None:
         senders = {lane: sender_of(process.db_of(lane), office, settings, lane) for lane in Lane}
         for lane, sender in senders.items():
             process.on_timers(lane, sender.act)
-        process.serve(notify_app(process.doors_of(Lane.ORDINARY), office, settings, process.ready))
+        doors, crisis = process.doors_of(Lane.ORDINARY), process.doors_of(Lane.CRISIS)
+        process.serve(notify_app(doors, office, settings, process.ready, crisis=crisis))
         await process.run()
         await asyncio.gather(*(sender.drained() for sender in senders.values()))
 

@@ -157,7 +157,8 @@ class BarsChanged(Fact):
 class ContactReleased(Fact):
     """The peer of this assignment may see how to reach the requester; `sealed` is under the case's key, field `reach`.
 
-    Without a reach (`sealed` is None) the requester will use the peer's chosen number.
+    Without a reach (`sealed` is None) the requester will use the peer's chosen number. By a ladder it was said so
+    before there was `contact_released_in_crisis`.
     """
 
     TOPIC: ClassVar[Topic] = INTAKE
@@ -172,6 +173,21 @@ class ContactReleased(Fact):
     about: About = "self"
     consent: UUID | None = None
     """Of a referral: the live consent that allows it."""
+
+
+class ContactReleasedInCrisis(Fact):
+    """Whoever took a page of this ladder may see how to reach the requester, at once; again after a new reach.
+
+    `contact_released` waits in line with everything else that is no emergency; this one never does.
+    """
+
+    TOPIC: ClassVar[Topic] = INTAKE_CRISIS
+    type: Literal["intake.contact_released_in_crisis.v1"] = "intake.contact_released_in_crisis.v1"
+    ladder: UUID
+    recipient: PersonId
+    sealed: bytes | None = None
+    """Under the case's key, field `reach`. Without one the requester has been told to call or to leave a number."""
+    about: About = "self"
 
 
 class ChoiceOverdue(Fact):
@@ -316,6 +332,7 @@ IntakeFact = (
     | AnotherPeerAsked
     | BarsChanged
     | ContactReleased
+    | ContactReleasedInCrisis
     | ChoiceOverdue
     | CaseClosing
     | CaseWithdrawn

@@ -33,10 +33,19 @@ class RungPaged(Fact):
 
 
 class LadderAcknowledged(Fact):
-    """Somebody has said: I take this. The first one counts."""
+    """Somebody has said: I take this. The first one counts; again, when they had given it back in between."""
 
     TOPIC: ClassVar[Topic] = REFERRAL_CRISIS
     type: Literal["referral.ladder_acknowledged.v1"] = "referral.ladder_acknowledged.v1"
+    ladder: UUID
+    person: PersonId
+
+
+class LadderGivenBack(Fact):
+    """Somebody who had taken it cannot after all: the others are paged again."""
+
+    TOPIC: ClassVar[Topic] = REFERRAL_CRISIS
+    type: Literal["referral.ladder_given_back.v1"] = "referral.ladder_given_back.v1"
     ladder: UUID
     person: PersonId
 
@@ -51,7 +60,11 @@ class HumanContactConfirmed(Fact):
 
 
 class LadderEnded(Fact):
-    """The ladder is over: contact was made, the request ended, or the last rung was silent."""
+    """The ladder is over: contact was made, or the request ended.
+
+    `nobody`: there is no one to page, or everybody has said that they cannot. Nobody is paged any more, and whoever
+    can after all may still take it: then it goes on.
+    """
 
     TOPIC: ClassVar[Topic] = REFERRAL_CRISIS
     type: Literal["referral.ladder_ended.v1"] = "referral.ladder_ended.v1"
@@ -285,6 +298,7 @@ ReferralFact = (
     LadderStarted
     | RungPaged
     | LadderAcknowledged
+    | LadderGivenBack
     | HumanContactConfirmed
     | LadderEnded
     | CrisisReplySettled

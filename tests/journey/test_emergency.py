@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from deploy.local import demo
 from deploy.local.cast import DUTY_CONTACT, PEOPLE
 from deploy.local.walk import Requester
 from shared.events.intake import CrisisRaised
@@ -70,6 +73,36 @@ async def test_a_coordinator_whom_the_requester_avoids_is_never_paged(town: Town
     assert len(paged.pages) == 1
     unpaged = [one for address in (COORDINATOR.contact, DUTY_CONTACT) for one in await town.mailbox.all(address)]
     assert [mail for mail in unpaged if mail.leads_to("/p/")] == []
+
+
+async def test_a_page_is_given_back_and_one_who_comes_to_be_barred_has_it_no_more(town: Town) -> None:
+    """intake finds who is meant, referral takes the page on, notify ends what they could open: all by one upload."""
+    avoided = f"{OTHER.name.split()[0]} Latecomer"
+    requester, case = await emergency(town, avoid_people=[avoided])
+    mine, theirs = [await town.mail("/p/", to=[one]) for one in PAGED]
+    await town.answer(mine, "acknowledge")
+    assert "covered" in await town.saying(theirs, "covered")
+    await town.answer(mine, "cannot")
+    again = await town.mail("/p/", to=[OTHER.contact])
+    await town.answer(again, "acknowledge")
+    number = await town.mail("/w/", to=[OTHER.contact])
+    assert "5550142" in (await town.behind(number))[1].text
+
+    renamed = [replace(one, name=avoided) if one == OTHER else one for one in PEOPLE]
+    await demo.put_directory(town.local, town.demo.key, renamed)
+    for mail in (number, again, theirs):
+        assert "ended" in await town.saying(mail, "ended")
+
+    async def climbed() -> bool:
+        rungs = {one.fact.rung for one in town.seen.of(case) if isinstance(one.fact, RungPaged)}
+        return 1 in rungs and not (await alarm_of(requester))["acknowledged"]
+
+    await eventually(climbed)
+    # Whoever could not before may find that they can, on the page that they were sent first.
+    await town.answer(mine, "acknowledge")
+    await town.saying(mine, "confirm when you have spoken")
+    await town.answer(mine, "contact_confirmed")
+    assert (await town.seen.first(LadderEnded, case=case))[1].how == "contact"
 
 
 async def test_what_is_mailed_to_those_paged_says_nothing_but_that_it_is_urgent(town: Town) -> None:

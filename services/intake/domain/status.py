@@ -98,12 +98,12 @@ def _of_alarm(case: Case) -> tuple[str, ...]:
         return ()
     if alarm.contact:
         return ("emergency_contact",)
+    if alarm.ended == "nobody":
+        return ("emergency_nobody",)
     if alarm.takers and alarm.late:
         return ("emergency_late",)
     if alarm.takers:
         return ("emergency_acknowledged" if case.reach is not None else "emergency_acknowledged_no_reach",)
-    if alarm.ended == "nobody":
-        return ("emergency_nobody",)
     if alarm.accepted:
         return ("emergency_paged",)
     if alarm.failed and alarm.failed >= alarm.planned > 0:

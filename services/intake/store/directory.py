@@ -29,7 +29,11 @@ class PersonCard:
 
 
 async def helpers(tx: Transaction, agencies: Collection[AgencyId]) -> list[Helper]:
-    """Who of these agencies (they are in view) may be paged: no peers, only who is verified, always in one order."""
+    """Who of these agencies may be paged: no peers, only who is verified, always in one order.
+
+    Raises `NotInView` where an agency is not: an emergency must not silently do without its people.
+    """
+    tx.must_see(agencies)
     rows = await tx.connection.fetch(
         """SELECT person_id, agency_id, role, 'on_call' = ANY (attributes) AS on_call,
                   'deputy' = ANY (attributes) AS deputy

@@ -18,7 +18,7 @@ from shared.anchors import PLACEHOLDER, Anchor
 from shared.casework import Decided, Input, Standing, Wake
 from shared.db import Transaction
 from shared.errors import Unprocessable
-from shared.types import CaseId
+from shared.types import CaseId, PersonId
 
 SEND = "send"
 """The kind of the timer that sends an intent; its subject is the intent."""
@@ -49,9 +49,10 @@ class Cases:
         told: dict[CaseId, dict[Key, Wait]] = {}
         for case, wait in await waits.waits(tx, cases):
             told.setdefault(case, {})[wait.key] = wait
-        uncounted: dict[CaseId, set[UUID]] = {}
-        for case, person in await waits.uncounted(tx, cases):
-            uncounted.setdefault(case, set()).add(person)
+        quiet = await waits.quiet(tx, cases)
+        barred: dict[CaseId, set[PersonId]] = {}
+        for case, person in await rows.barred(tx, cases):
+            barred.setdefault(case, set()).add(person)
         states = {
             case: CaseState(
                 case,
@@ -61,7 +62,8 @@ class Cases:
                 consults=consults.get(case, {}),
                 referrals=referrals.get(case, {}),
                 waits=told.get(case, {}),
-                uncounted=frozenset(uncounted.get(case, ())),
+                quiet=case in quiet,
+                barred=frozenset(barred.get(case, ())),
                 ending=endings.get(case),
                 fresh=anchor.state == PLACEHOLDER,
             )
@@ -122,6 +124,9 @@ class Cases:
                 if old.replies.get(key) is not reply
             ],
         )
+        await rows.save_barred(
+            tx, [(new.agency_id, new.case_id, one) for old, new in pairs for one in sorted(new.barred - old.barred)]
+        )
         await _save_things(tx, pairs)
         await timers.schedule(
             tx,
@@ -167,9 +172,7 @@ async def _save_things(tx: Transaction, pairs: Sequence[tuple[CaseState, CaseSta
             if old.waits.get(key) is not wait
         ],
     )
-    await waits.uncount(
-        tx, [(new.agency_id, new.case_id, one) for old, new in pairs for one in new.uncounted - old.uncounted]
-    )
+    await waits.silence(tx, [(new.agency_id, new.case_id) for old, new in pairs if new.quiet and not old.quiet])
 
 
 def _known(what: object) -> What:

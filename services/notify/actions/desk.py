@@ -1,7 +1,8 @@
 """The desk behind the links: PINs, sessions, what a page shows, and the answers given there.
 
 Opening a link does nothing and shows nothing. A right PIN opens a session of 15 minutes, bound to the link and so to
-the person it was sent to. An unknown link costs the same statements and the same hash as a known one.
+the person it was sent to. An unknown link costs the same statements and the same hash as a known one. Pages of an
+emergency, and the word of danger, wait for no connection and no hash of anything else.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from services.notify.actions.writing import Problems, Said
 from services.notify.domain import pins
 from services.notify.domain.contacts import Person, verified
 from services.notify.domain.intents import Purpose
+from services.notify.domain.matters import Word
 from services.notify.store import links, people
 from services.notify.store.people import Pin
 from services.notify.store.sending import Link
@@ -36,6 +38,8 @@ SALT_BYTES = 16
 SETTLED_WITHIN_S, SETTLED_POLL_S = 2.0, 0.1
 HASHES_AT_ONCE = 2
 """An scrypt of these parameters takes a core for about 50 ms and 16 MiB: a flood of PINs must not take them all."""
+CRISIS_HASHES_AT_ONCE = 1
+"""Beside those: a PIN at an emergency's page does not stand in line behind the others."""
 
 
 class PinHash:
@@ -43,12 +47,13 @@ class PinHash:
 
     def __init__(self, pepper: bytes) -> None:
         """`pepper` comes from the keyring."""
-        self._pepper, self._slots = pepper, asyncio.Semaphore(HASHES_AT_ONCE)
+        self._pepper = pepper
+        self._slots, self._crisis = asyncio.Semaphore(HASHES_AT_ONCE), asyncio.Semaphore(CRISIS_HASHES_AT_ONCE)
 
-    async def of(self, pin: str, salt: bytes) -> bytes:
-        """The hash that is kept; computed in a thread."""
+    async def of(self, pin: str, salt: bytes, *, crisis: bool = False) -> bytes:
+        """The hash that is kept; computed in a thread. With `crisis` in a slot of its own."""
         mixed = hmac.new(self._pepper, pin.encode(), hashlib.sha256).digest()
-        async with self._slots:
+        async with self._crisis if crisis else self._slots:
             return await asyncio.to_thread(hashlib.scrypt, mixed, salt=salt, n=2**14, r=8, p=1, dklen=32)
 
 
@@ -87,23 +92,24 @@ class _Tried:
 class Desk:
     """Everything that the pages can do."""
 
-    def __init__(self, db: Database, office: Office) -> None:
-        """Keys come from the office."""
-        self._db, self._office = db, office
+    def __init__(self, db: Database, office: Office, *, crisis: Database | None = None) -> None:
+        """Keys come from the office; emergencies come in through `crisis`."""
+        self._db, self._crisis, self._office = db, crisis or db, office
         self._pepper = office.pepper
         self._hash = PinHash(office.keyring.derived("pin"))
 
     async def enter(self, purpose: Purpose, token: str, pin: str) -> Entered | Denied:
         """Try a PIN at a link. Wrong ones are counted for the person, whichever link they were tried at."""
-        door = await self._door(f"link:{purpose}", token)
+        db = self._reached(purpose)
+        door = await self._door(db, f"link:{purpose}", token)
         agencies = {REGION, door.agency_id if door else REGION}
-        async with self._db.transaction(agencies) as tx:
+        async with db.transaction(agencies) as tx:
             link = await links.load(tx, door.subject if door else clock.random_id())
             known = await people.pins(tx, [_person(link)])
         kept = next(iter(known.values()), None)
         salt = kept.salt if kept else secrets.token_bytes(SALT_BYTES)
-        tried = _Tried(salt, await self._hash.of(pin, salt))
-        async with self._db.transaction(agencies) as tx:
+        tried = _Tried(salt, await self._hash.of(pin, salt, crisis=purpose == "page"))
+        async with db.transaction(agencies) as tx:
             return await self._enter(tx, door, tried)
 
     async def _enter(self, tx: Transaction, door: Door | None, tried: _Tried) -> Entered | Denied:
@@ -152,10 +158,11 @@ class Desk:
 
     async def look(self, purpose: Purpose, token: str, session: str) -> Shown | None:
         """What the page shows to an open session of this very link; None where there is none. Changes nothing."""
-        link = await self._of_session(purpose, token, session)
+        db = self._reached(purpose)
+        link = await self._of_session(db, purpose, token, session)
         if link is None:
             return None
-        async with self._db.transaction({link.agency_id, REGION}) as tx:
+        async with db.transaction({link.agency_id, REGION}) as tx:
             found = await self._open_to(tx, link.subject)
             if found is None or found.case_id is None:
                 return None
@@ -175,10 +182,11 @@ class Desk:
         self, purpose: Purpose, token: str, session: str, said: Said, *, traceparent: str | None
     ) -> Answered | None:
         """Give an answer in an open session. The reply and its event are one transaction; a second changes nothing."""
-        door = await self._of_session(purpose, token, session)
+        db = self._reached(purpose, said.verb)
+        door = await self._of_session(db, purpose, token, session)
         if door is None:
             return None
-        async with self._db.transaction({door.agency_id, REGION}) as tx:
+        async with db.transaction({door.agency_id, REGION}) as tx:
             link = await self._open_to(tx, door.subject)
             if link is None or link.case_id is None:
                 return None
@@ -207,7 +215,7 @@ class Desk:
 
     async def outreach(self, token: str) -> Opened | None:
         """The page behind the link of an outreach, which needs no PIN: it tells nothing about anybody."""
-        door = await self._door("link:outreach", token)
+        door = await self._door(self._db, "link:outreach", token)
         if door is None:
             return None
         async with self._db.transaction({door.agency_id}) as tx:
@@ -222,7 +230,7 @@ class Desk:
         Whoever has a PIN enters that one: otherwise whoever changes an address could take over what is sent to it.
         Only a person without one, or with a blocked one, sets it here.
         """
-        door = await self._door("link:verify", token)
+        door = await self._door(self._db, "link:verify", token)
         agencies = {door.agency_id if door else REGION}
         async with self._db.transaction(agencies) as tx:
             link = await links.load(tx, door.subject if door else clock.random_id())
@@ -264,14 +272,18 @@ class Desk:
         await audit.record(tx, [audit.Entry(link.agency_id, "contact_verified", subject=person.person_id)])
         return "verified"
 
-    async def _door(self, kind: str, token: str) -> Door | None:
-        async with self._db.door() as connection:
+    def _reached(self, purpose: Purpose, verb: Word | None = None) -> Database:
+        """The database as the doors of emergencies reach it, or as all the others do."""
+        return self._crisis if purpose == "page" or verb == "danger" else self._db
+
+    async def _door(self, db: Database, kind: str, token: str) -> Door | None:
+        async with db.door() as connection:
             found = await doors.find(connection, doors.keyed_hash(self._pepper, kind, token))
         return found if found is not None and found.kind == kind else None
 
-    async def _of_session(self, purpose: Purpose, token: str, session: str) -> Door | None:
-        opened = await self._door("session", session)
-        link = await self._door(f"link:{purpose}", token)
+    async def _of_session(self, db: Database, purpose: Purpose, token: str, session: str) -> Door | None:
+        opened = await self._door(db, "session", session)
+        link = await self._door(db, f"link:{purpose}", token)
         if opened is None or link is None or opened.subject != link.subject:
             return None
         return opened

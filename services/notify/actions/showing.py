@@ -132,6 +132,9 @@ def _plain(page: Page, matter: Matter, plain: Shown) -> Shown:
         case "case":
             if not matter.released:
                 return plain
+            if matter.ladder is not None:
+                # Whoever took a page needs a way to reach the requester, and nothing of their advice or treatment.
+                return replace(plain, about=matter.about)
             return replace(
                 plain,
                 about=matter.about,

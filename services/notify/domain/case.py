@@ -22,8 +22,9 @@ Ending = Literal["withdrawn", "closed"]
 class CaseState:
     """All of one case. `fresh` marks an anchor that was made just now, for a case that nobody here knew.
 
+    `barred` must not be asked or told: what names one of them may still come on another topic than the news of it.
     `lines` are the neutral words after an end; they belong to no case any more, so that its purge leaves them alone.
-    `uncounted` are persons of whose counts it is no part, and the case's own id when it is no part of anybody's.
+    `quiet`: it is closing, and no part of anybody's count any more.
     """
 
     case_id: CaseId
@@ -33,8 +34,9 @@ class CaseState:
     replies: Mapping[UUID, Reply] = field(default_factory=dict)
     consults: Mapping[UUID, Consult] = field(default_factory=dict)
     referrals: Mapping[UUID, Referral] = field(default_factory=dict)
+    barred: frozenset[PersonId] = frozenset()
     waits: Mapping[Key, Wait] = field(default_factory=dict)
-    uncounted: frozenset[UUID] = frozenset()
+    quiet: bool = False
     lines: tuple[Intent, ...] = ()
     ending: Ending | None = None
     fresh: bool = False
@@ -51,7 +53,7 @@ class CaseState:
 
     def counts_for(self, person: PersonId) -> bool:
         """Whether this person may hear that something of it waits: not one who is barred, nor anybody at its end."""
-        return person not in self.uncounted and self.case_id not in self.uncounted
+        return not self.quiet and person not in self.barred
 
     def waits_for(self, person: PersonId) -> bool | None:
         """Whether something of it still waits that this person was told of; None when they were told of nothing."""
@@ -73,6 +75,15 @@ class CaseState:
     def seats(self, thing: UUID) -> list[Matter]:
         """The matters of everybody who has a part in this consult or referral."""
         return [matter for matter in self.matters.values() if matter.part_of == thing]
+
+    def pages(self, ladder: UUID | None) -> list[Matter]:
+        """The pages of a ladder, of everybody who was paged."""
+        return [one for one in self.matters.values() if one.kind == "page" and one.ladder == ladder]
+
+    def last_said(self, *matters: UUID) -> Reply | None:
+        """The latest answer to any of these."""
+        said = [reply for reply in self.replies.values() if reply.subject in matters]
+        return max(said, key=lambda reply: reply.received_at, default=None)
 
     def with_intent(self, intent: Intent) -> CaseState:
         """The same with this intent in it; the very same when nothing of it has changed."""

@@ -103,6 +103,9 @@ def _came_of(matter: Matter, last: Reply, around: Around) -> Told:
     if told == "consent_asked" and around.for_peer and around.for_peer[-1].state != "consent_asked":
         # They have answered since: what came of it stands among the news.
         return "ask"
+    if matter.kind == "page" and matter.state == "open" and told == "covered":
+        # Whoever had it is late or has given it back: it can be taken again.
+        return "ask"
     if matter.kind == "assignment" and told in {"too_late", "ended"} and settler(matter.kind, last.verb) == "referral":
         # What was asked came too late; the peer's own part goes on.
         return "handled"
@@ -121,10 +124,7 @@ def _left(matter: Matter, given: list[Reply], now: datetime, around: Around) -> 
         case "assignment":
             return _left_to_peer(matter, given, around)
         case "page":
-            if not said:
-                return ("acknowledge", "cannot")
-            took = "acknowledge" in said and "contact_confirmed" not in said
-            return ("contact_confirmed",) if took else ()
+            return _left_of_page(given)
         case "consult":
             return () if said else VERBS["consult"]
         case "referral":
@@ -133,6 +133,16 @@ def _left(matter: Matter, given: list[Reply], now: datetime, around: Around) -> 
             return ()
         case _:
             assert_never(matter.kind)
+
+
+def _left_of_page(given: list[Reply]) -> tuple[Word, ...]:
+    """Whoever has taken it can confirm or give it back, and whoever cannot may find that they can."""
+    last = given[-1] if given else None
+    if last is None or last.outcome == "covered":
+        return ("acknowledge", "cannot")
+    if last.verb == "acknowledge" and last.outcome in {None, "acknowledged"}:
+        return ("contact_confirmed", "cannot")
+    return ("acknowledge",) if last.verb == "cannot" and last.outcome == "noted" else ()
 
 
 def _left_to_peer(matter: Matter, given: list[Reply], around: Around) -> tuple[Word, ...]:

@@ -26,6 +26,28 @@ async def endings(tx: Transaction, cases: Mapping[CaseId, AgencyId]) -> dict[Cas
     return {CaseId(row["case_id"]): "closed" if row["closed"] else "withdrawn" for row in rows}
 
 
+async def barred(tx: Transaction, cases: Collection[CaseId]) -> list[tuple[CaseId, PersonId]]:
+    """Who must not be asked or told of these cases."""
+    rows = await tx.connection.fetch(
+        "SELECT case_id, person_id FROM barred WHERE case_id = ANY ($1::uuid[])", list(cases)
+    )
+    return [(CaseId(row["case_id"]), PersonId(row["person_id"])) for row in rows]
+
+
+_SAVE_BARRED = """
+INSERT INTO barred(case_id, agency_id, person_id) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[])
+ON CONFLICT DO NOTHING
+"""
+
+
+async def save_barred(tx: Transaction, rows: Sequence[tuple[AgencyId, CaseId, PersonId]]) -> None:
+    """Add who must not be asked or told: that is never taken back."""
+    if rows:
+        await tx.connection.execute(
+            _SAVE_BARRED, [case for _, case, _ in rows], [agency for agency, _, _ in rows], [one for _, _, one in rows]
+        )
+
+
 _MATTERS = """
 SELECT case_id, matter_id, person_id, kind, state, expires_at, urgency, manner, ladder_id, sealed, released, part_of,
        about, advisers, clinical, slug, language
@@ -226,7 +248,8 @@ WITH a AS (DELETE FROM attempts WHERE case_id = ANY ($1::uuid[])),
      c AS (DELETE FROM consults WHERE case_id = ANY ($1::uuid[])),
      f AS (DELETE FROM referrals WHERE case_id = ANY ($1::uuid[])),
      w AS (DELETE FROM waits WHERE case_id = ANY ($1::uuid[])),
-     u AS (DELETE FROM uncounted WHERE case_id = ANY ($1::uuid[])),
+     q AS (DELETE FROM quiet WHERE case_id = ANY ($1::uuid[])),
+     b AS (DELETE FROM barred WHERE case_id = ANY ($1::uuid[])),
      m AS (DELETE FROM matters WHERE case_id = ANY ($1::uuid[]))
 DELETE FROM intents WHERE case_id = ANY ($1::uuid[])
 """

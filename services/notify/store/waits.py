@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from uuid import UUID
 
 from services.notify.domain.waits import Staff, Thing, Told, Wait
 from shared.db import Transaction
@@ -32,12 +31,10 @@ async def waits(tx: Transaction, cases: Collection[CaseId]) -> list[tuple[CaseId
     ]
 
 
-async def uncounted(tx: Transaction, cases: Collection[CaseId]) -> list[tuple[CaseId, UUID]]:
-    """Whose page counts nothing of these cases; a case in the place of a person stands for everybody."""
-    rows = await tx.connection.fetch(
-        "SELECT case_id, person_id FROM uncounted WHERE case_id = ANY ($1::uuid[])", list(cases)
-    )
-    return [(CaseId(row["case_id"]), row["person_id"]) for row in rows]
+async def quiet(tx: Transaction, cases: Collection[CaseId]) -> set[CaseId]:
+    """Which of these cases nobody's page counts any more."""
+    rows = await tx.connection.fetch("SELECT case_id FROM quiet WHERE case_id = ANY ($1::uuid[])", list(cases))
+    return {CaseId(row["case_id"]) for row in rows}
 
 
 _SAVE = """
@@ -65,17 +62,13 @@ async def save(tx: Transaction, rows: Sequence[WaitRow]) -> None:
         )
 
 
-_UNCOUNT = """
-INSERT INTO uncounted(agency_id, case_id, person_id)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) ON CONFLICT DO NOTHING
-"""
-
-
-async def uncount(tx: Transaction, rows: Sequence[tuple[AgencyId, CaseId, UUID]]) -> None:
-    """Add whose page counts nothing of a case."""
-    if rows:
+async def silence(tx: Transaction, cases: Sequence[tuple[AgencyId, CaseId]]) -> None:
+    """Nobody's page counts these cases any more."""
+    if cases:
         await tx.connection.execute(
-            _UNCOUNT, [agency for agency, _, _ in rows], [case for _, case, _ in rows], [who for _, _, who in rows]
+            "INSERT INTO quiet(agency_id, case_id) SELECT * FROM unnest($1::uuid[], $2::uuid[]) ON CONFLICT DO NOTHING",
+            [agency for agency, _ in cases],
+            [case for _, case in cases],
         )
 
 

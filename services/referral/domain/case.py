@@ -15,7 +15,7 @@ from services.referral.domain.referrals import Referral
 from services.referral.domain.world import Peer, narrowed
 from shared.events.intake import Ask
 from shared.events.notify import ClinicianWanted, ConsultAsked, ResourcesOffered
-from shared.types import PersonId
+from shared.types import PersonId, Urgency
 
 Act = ConsultAsked | ClinicianWanted | ResourcesOffered
 """What a peer does in a case."""
@@ -24,6 +24,9 @@ MOST_WAITING = 20
 """Acts of one case that wait at the same time; a helper who presses more often than that is refused."""
 WAITS = timedelta(minutes=10)
 """An act of an assignment that nobody knows is refused after this; it may have overtaken the news of it."""
+
+
+_BY_URGENCY = tuple(Urgency)
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Case:
     ask: Ask | None = None
     stamped: bool = False
     """The ask is that of the request itself; until then, that of an emergency."""
+    barred: frozenset[PersonId] = frozenset()
+    """Who was said to be barred before any ask was heard: an emergency begins on another topic than bars grow on."""
     peer: Peer | None = None
     gone: frozenset[UUID] = frozenset()
     """Assignments that are over."""
@@ -78,17 +83,22 @@ class Case:
 def stamped(case: Case, ask: Ask, *, of_request: bool) -> Case:
     """The case with what is stamped on it: the request's own, an emergency's only until that is known.
 
-    Capabilities are what all of them allow, and bars add up: a later stamp never widens a case.
+    Capabilities are what all of them allow, and bars add up: a later stamp never widens a case. Urgency and times are
+    those of the more urgent one, in whichever order they are heard: an emergency is on a lane of its own.
     """
     if case.ask is None:
-        return replace(case, ask=ask, stamped=of_request)
+        bars = tuple(sorted({*case.barred, *ask.bars}))
+        return replace(case, ask=ask.model_copy(update={"bars": bars}), stamped=of_request, barred=frozenset())
     base = ask if of_request and not case.stamped else case.ask
+    other = case.ask if base is ask else ask
+    urgent = other if _BY_URGENCY.index(other.urgency) > _BY_URGENCY.index(base.urgency) else base
     both = narrowed(case.ask.policy.capabilities, ask.policy.capabilities)
     merged = base.model_copy(
         update={
             "jurisdiction": base.jurisdiction or case.ask.jurisdiction or ask.jurisdiction,
             "bars": tuple(sorted({*case.ask.bars, *ask.bars})),
-            "policy": base.policy.model_copy(update={"capabilities": both}),
+            "urgency": urgent.urgency,
+            "policy": urgent.policy.model_copy(update={"structure": base.policy.structure, "capabilities": both}),
         }
     )
     return replace(case, ask=merged, stamped=case.stamped or of_request)

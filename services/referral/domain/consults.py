@@ -185,6 +185,12 @@ def replied(consult: Consult, fact: ConsultReplied, ask: Ask, world: World) -> S
     return Step(now, (answered,), acts=("consult answered",)).settled(fact.reply, "noted")
 
 
+def barred(consult: Consult, ask: Ask, world: World) -> Step[Consult]:
+    """Whoever is waited for must not be asked any more: the next one is, at once."""
+    waits = consult.open and consult.asked and consult.asked[-1] in ask.bars
+    return _passed_on(consult, ask, world) if waits else Step(consult)
+
+
 def refused(consult: Consult, fact: ConsultReplied) -> Step[Consult]:
     """An answer that is nobody's to give changes nothing."""
     return Step(consult, acts=("consult reply refused",)).settled(fact.reply, "refused")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from services.referral.domain import acts, answers, consults, ladder, referrals
+from services.referral.domain import acts, answers, barring, consults, ladder, referrals
 from services.referral.domain.case import Case, stamped
 from services.referral.domain.effects import Step, TimeIsUp
 from services.referral.domain.world import ClinicianGone, Peer, World, allowed, never_paged
 from shared.events.intake import (
+    BarsChanged,
     CaseClosed,
     CaseClosing,
     CaseWithdrawn,
@@ -34,6 +35,7 @@ from shared.events.referral import AnswerSettled, CrisisReplySettled, ReferralCa
 
 FromIntake = (
     RequestSubmitted
+    | BarsChanged
     | CrisisRaised
     | DirectAsked
     | ConsentGiven
@@ -76,6 +78,8 @@ def _from_intake(case: Case, what: FromIntake, world: World) -> Step[Case]:
             return acts.released(Step(replace(stamped(case, what.ask, of_request=True), ended=False)), world)
         case CrisisRaised():
             return _raised(case, what, world)
+        case BarsChanged():
+            return barring.barred(case, what.bars, world)
         case DirectAsked():
             return _direct(case, what, world)
         case ConsentGiven():
@@ -120,6 +124,9 @@ def _from_notify(case: Case, what: FromNotify, world: World) -> Step[Case]:
 
 
 def _raised(case: Case, fact: CrisisRaised, world: World) -> Step[Case]:
+    """An emergency, unless the case has ended: intake raises none in such a one, so it was raised before the end."""
+    if case.ended:
+        return Step(case, acts=("crisis after the end",))
     ask = fact.ask if fact.ask.jurisdiction else fact.ask.model_copy(update={"jurisdiction": fact.jurisdiction})
     known = stamped(case, ask, of_request=False)
     never = never_paged(known.ask or ask, world)
@@ -182,14 +189,15 @@ def _left(case: Case, fact: AssignmentEnded, world: World) -> Step[Case]:
 
 def _advised(case: Case, fact: ConsultReplied, world: World) -> Step[Case]:
     consult = case.consult(fact.consult)
-    if consult is None or case.ask is None:
+    if consult is None or case.ask is None or fact.person in case.ask.bars:
         return Step(case, acts=("consult reply refused",)).settled(fact.reply, "ended" if case.ended else "refused")
     step = consults.replied(consult, fact, case.ask, world.without(case.former))
     return step.of(case.with_consult(step.state))
 
 
 def _answered(case: Case, fact: ReferralReplied, world: World) -> Step[Case]:
-    if case.referral is None or case.ask is None or case.referral.referral_id != fact.referral:
+    known = case.referral is not None and case.referral.referral_id == fact.referral
+    if case.referral is None or case.ask is None or not known or fact.person in case.ask.bars:
         return Step(case, acts=("referral reply refused",)).settled(fact.reply, "ended")
     step = answers.replied(case.referral, fact, case.peer, case.ask, world)
     return step.of(case.with_referral(step.state))

@@ -1,8 +1,9 @@
 """The crisis ladder: an emergency is taken to people, rung by rung, until one of them has spoken with the requester.
 
 A rung is everybody who is paged at the same time. A ladder climbs when a rung is silent, when nobody on it can take
-the page, and when the one who took it makes no contact; it never goes down. The last rung is paged again and again,
-and all that while the ladder is the operator's. An earlier page stays answerable as long as the ladder lives.
+the page, and when the one who took it makes no contact; it never goes down. After the last rung everybody of all rungs
+who has not said that they cannot is paged again and again, and all that while the ladder is the operator's. An earlier
+page stays answerable as long as the ladder lives.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, assert_never
-from uuid import UUID
 
 from services.referral.domain.effects import Alarm, Standing, Step, TimeIsUp
+from services.referral.domain.rungs import Ladder, Page
 from services.referral.domain.world import World
 from shared.events.intake import CrisisRaised
 from shared.events.notify import PageReplied, PageSettled
@@ -22,65 +23,11 @@ from shared.events.referral import (
     HumanContactConfirmed,
     LadderAcknowledged,
     LadderEnded,
+    LadderGivenBack,
     LadderStarted,
     RungPaged,
 )
 from shared.types import PersonId
-
-Outcome = Literal["accepted", "failed", "unknown", "expired"]
-NOT_SENT: tuple[Outcome, ...] = ("failed", "expired")
-
-
-@dataclass(frozen=True)
-class Page:
-    """One person who was paged: what the provider said of it, and whether this person cannot take it."""
-
-    page_id: UUID
-    person: PersonId
-    outcome: Outcome | None = None
-    cannot: bool = False
-
-
-@dataclass(frozen=True)
-class Ladder:
-    """What every ladder has. `turn` grows with each paging and each acknowledgement: an earlier timer is stale."""
-
-    ladder_id: UUID
-    rungs: tuple[tuple[PersonId, ...], ...]
-    rung: int
-    turn: int
-    rung_within: timedelta
-    contact_within: timedelta
-    pages: tuple[Page, ...]
-    """Of all turns, oldest first."""
-    takers: tuple[PersonId, ...] = ()
-    """Who has said "I take this" and has not taken it back, oldest first."""
-
-    def page(self, page_id: UUID) -> Page | None:
-        """The page with this id, if it is one of this ladder's."""
-        return next((page for page in self.pages if page.page_id == page_id), None)
-
-    def noted(self, page: Page) -> Ladder:
-        """The same with one page as it is now."""
-        return replace(self, pages=tuple(page if old.page_id == page.page_id else old for old in self.pages))
-
-    def said(self, person: PersonId, *, cannot: bool) -> Ladder:
-        """The same with what a person has said, of every page of theirs."""
-        pages = tuple(replace(page, cannot=cannot) if page.person == person else page for page in self.pages)
-        others = tuple(one for one in self.takers if one != person)
-        return replace(self, pages=pages, takers=others if cannot else (*others, person))
-
-    def able(self, rung: int) -> tuple[PersonId, ...]:
-        """Who of a rung has not said that they cannot."""
-        unable = {page.person for page in self.pages if page.cannot}
-        return tuple(person for person in dict.fromkeys(self.rungs[rung]) if person not in unable)
-
-    @property
-    def hopeless(self) -> bool:
-        """Nobody on the present rung will take it: they cannot, or their last page was not sent."""
-        last = {page.person: page for page in self.pages}
-        waited_for = (one for one in self.able(self.rung) if one in last and one not in self.takers)
-        return all(last[person].outcome in NOT_SENT for person in waited_for)
 
 
 @dataclass(frozen=True)
@@ -93,7 +40,7 @@ class Paging:
 
 @dataclass(frozen=True)
 class Silent:
-    """Nobody has taken it and no rung is left above. It is the operator's, while the last rung is paged again."""
+    """Nobody has taken it and no rung is left above. It is the operator's, while everybody who can is paged again."""
 
     ladder: Ladder
     since: datetime
@@ -113,16 +60,24 @@ class Acknowledged:
 
 
 @dataclass(frozen=True)
-class Ended:
-    """The ladder is over. With `nobody` there was no one to page: that stays with the operator."""
+class Nobody:
+    """There is no one to page, or nobody is left who can. It is the operator's; whoever can after all may take it."""
 
     ladder: Ladder
-    how: Literal["contact", "ended", "nobody"]
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The ladder is over."""
+
+    ladder: Ladder
+    how: Literal["contact", "ended"]
     at: datetime
 
 
 Live = Paging | Silent | Acknowledged
-State = Live | Ended
+State = Live | Nobody | Ended
 
 
 def standing(state: State) -> Standing:
@@ -134,8 +89,8 @@ def standing(state: State) -> Standing:
             return Standing("silent", "operator", state.since)
         case Acknowledged():
             return Standing("acknowledged", "operator" if state.late else "who acknowledged", state.contact_by)
-        case Ended(how="nobody"):
-            return Standing("nobody", "operator", state.at)
+        case Nobody():
+            return Standing("nobody", "operator", state.since)
         case Ended():
             return Standing(state.how)
         case _:
@@ -145,7 +100,8 @@ def standing(state: State) -> Standing:
 def raised(state: State | None, fact: CrisisRaised, never: Collection[PersonId], world: World) -> Step[State]:
     """An emergency: everybody on the first rung is paged. While a ladder lives there is no second one.
 
-    Nobody of `never` is paged, whoever named them.
+    Nobody of `never` is paged, whoever named them. Where nobody was left who could, the people of now may do better
+    than those of then.
     """
     if isinstance(state, Live):
         return Step(state)
@@ -160,10 +116,10 @@ def raised(state: State | None, fact: CrisisRaised, never: Collection[PersonId],
         contact_within=timedelta(seconds=policy.contact_within_s),
         pages=(),
     )
-    begun = Step(ladder, (LadderStarted(ladder=ladder.ladder_id),), acts=("ladder started",))
+    before = ending(state, world).of(None) if state else Step(None)
+    begun = before.then(Step(ladder, (LadderStarted(ladder=ladder.ladder_id),), acts=("ladder started",)))
     if not ladder.rungs:
-        over = (LadderEnded(ladder=ladder.ladder_id, how="nobody"),)
-        return begun.then(Step(Ended(ladder, "nobody", world.now), over, acts=("nobody to page",)))
+        return begun.then(_nobody(ladder, world))
     return begun.then(_answerable(_paged(ladder, 0, ladder.able(0), world), world))
 
 
@@ -194,10 +150,22 @@ def _above(ladder: Ladder, world: World) -> Step[Ladder] | None:
     return None
 
 
-def _again(ladder: Ladder, world: World) -> Step[Ladder] | None:
-    """The present rung once more, without those who cannot; None when nobody is left."""
+def _others(ladder: Ladder, world: World) -> Step[Ladder] | None:
+    """The present rung once more, without those who cannot; None when nobody of it is left."""
     able = ladder.able(ladder.rung)
     return _paged(ladder, ladder.rung, able, world) if able else None
+
+
+def _again(ladder: Ladder, world: World) -> Step[Ladder] | None:
+    """After the last rung: everybody of all rungs once more, without those who cannot; None when nobody is left."""
+    able = ladder.everybody
+    return _paged(ladder, ladder.rung, able, world) if able else None
+
+
+def _nobody(ladder: Ladder, world: World) -> Step[State]:
+    """Everybody has said that they cannot, or is barred: the requester must not go on waiting for one of them."""
+    over = (LadderEnded(ladder=ladder.ladder_id, how="nobody"),)
+    return Step(Nobody(ladder, world.now), over, acts=("nobody to page",))
 
 
 def settled(state: State, fact: PageSettled, world: World) -> Step[State]:
@@ -211,23 +179,33 @@ def settled(state: State, fact: PageSettled, world: World) -> Step[State]:
 def _perhaps_on(state: State, world: World) -> Step[State]:
     """Climb at once when the present rung is hopeless and nobody who took it is waited for.
 
-    With no rung above, the timer of the last paging pages again whoever can.
+    With no rung above, those of earlier rungs who were silent are paged again at once; whoever could not be reached
+    is paged again by the timer.
     """
-    waits = isinstance(state, Ended) or (isinstance(state, Acknowledged) and not state.late)
-    if waits or not state.ladder.hopeless:
+    ladder = state.ladder
+    if isinstance(state, Nobody | Ended) or (isinstance(state, Acknowledged) and not state.late):
         return Step(state)
-    above = _above(state.ladder, world)
-    if above is None:
-        return Step(Silent(state.ladder, world.now) if isinstance(state, Paging) else state)
+    if not ladder.everybody:
+        return _nobody(ladder, world)
+    if not ladder.hopeless:
+        return Step(state)
+    above = _above(ladder, world)
     if isinstance(state, Paging):
-        return _answerable(above, world)
-    return above.of(replace(state, ladder=above.state))
+        return _answerable(above, world) if above else _silent(ladder, world)
+    return above.of(replace(state, ladder=above.state)) if above else Step(state)
+
+
+def _silent(ladder: Ladder, world: World) -> Step[State]:
+    able = tuple(person for person in ladder.everybody if person not in ladder.unreached)
+    if not able:
+        return Step(Silent(ladder, world.now))
+    paged = _paged(ladder, ladder.rung, able, world)
+    return paged.of(Silent(paged.state, world.now))
 
 
 def replied(state: State | None, fact: PageReplied, world: World) -> Step[State | None]:
-    """Somebody has answered a page. A page that is not theirs, or not of this ladder, changes nothing."""
-    page = state.ladder.page(fact.page) if state else None
-    if state is None or page is None or page.person != fact.person or fact.ladder != state.ladder.ladder_id:
+    """Somebody has answered a page. One that is not theirs, not of this ladder, or over for them changes nothing."""
+    if state is None or not _theirs(state.ladder, fact):
         return Step(state, (_told(fact, "ended"),), acts=("page reply refused",))
     if isinstance(state, Ended):
         return Step(state, (_told(fact, "covered" if state.how == "contact" else "ended"),))
@@ -243,12 +221,18 @@ def replied(state: State | None, fact: PageReplied, world: World) -> Step[State 
     return step.of(step.state)
 
 
+def _theirs(ladder: Ladder, fact: PageReplied) -> bool:
+    page = ladder.page(fact.page)
+    known = page is not None and page.person == fact.person and fact.ladder == ladder.ladder_id
+    return known and ladder.concerns(fact.person)
+
+
 def _told(fact: PageReplied, outcome: Literal["acknowledged", "covered", "noted", "ended"]) -> CrisisReplySettled:
     """The page that took the reply stops saying "one moment"."""
     return CrisisReplySettled(reply=fact.reply, outcome=outcome)
 
 
-def _acknowledge(state: Live, fact: PageReplied, world: World) -> Step[State]:
+def _acknowledge(state: Live | Nobody, fact: PageReplied, world: World) -> Step[State]:
     """The first one counts and the others hear that it is covered; after a late one the next one counts as well."""
     if isinstance(state, Acknowledged) and fact.person in state.ladder.takers:
         return Step(state, (_told(fact, "acknowledged"),))
@@ -264,7 +248,7 @@ def _acknowledge(state: Live, fact: PageReplied, world: World) -> Step[State]:
     )
 
 
-def _contact(state: Live, fact: PageReplied, world: World) -> Step[State]:
+def _contact(state: Live | Nobody, fact: PageReplied, world: World) -> Step[State]:
     """Whoever has spoken with the requester has thereby taken it, also when somebody else had said so before."""
     ladder = state.ladder
     taken = () if ladder.takers else (LadderAcknowledged(ladder=ladder.ladder_id, person=fact.person),)
@@ -276,29 +260,45 @@ def _contact(state: Live, fact: PageReplied, world: World) -> Step[State]:
     return Step(Ended(ladder, "contact", world.now), (*taken, *confirmed), acts=("contact confirmed",))
 
 
-def _cannot(state: Live, fact: PageReplied, world: World) -> Step[State]:
+def _cannot(state: Live | Nobody, fact: PageReplied, world: World) -> Step[State]:
     """Noted. When it comes from whoever has it, the others who could are paged at once."""
     ladder = state.ladder.said(fact.person, cannot=True)
+    back: Step[None] = Step(None)
+    if fact.person in state.ladder.takers:
+        given_back = LadderGivenBack(ladder=ladder.ladder_id, person=fact.person)
+        back = Step(None, (given_back,), acts=("acknowledgement taken back",))
     if not isinstance(state, Acknowledged) or state.by != fact.person:
-        step = _perhaps_on(replace(state, ladder=ladder), world)
+        step = back.then(_perhaps_on(replace(state, ladder=ladder), world))
     else:
-        step = _taken_back(state, ladder, world)
+        step = back.then(_without_taker(state, ladder, world))
     return replace(step, facts=(*step.facts, _told(fact, "noted")))
 
 
-def _taken_back(state: Acknowledged, ladder: Ladder, world: World) -> Step[State]:
-    back: Step[None] = Step(None, acts=("acknowledgement taken back",))
+def _without_taker(state: Acknowledged, ladder: Ladder, world: World) -> Step[State]:
+    """Whoever had it has it no more: the others who could are paged at once."""
     if state.late:
         # It has climbed on already, and goes on so.
-        return back.then(_perhaps_on(Silent(ladder, state.contact_by), world))
-    further = _again(ladder, world) or _above(ladder, world)
-    return back.then(_answerable(further, world) if further else Step(Silent(ladder, world.now)))
+        return _perhaps_on(Silent(ladder, state.contact_by), world)
+    further = _others(ladder, world) or _above(ladder, world) or _again(ladder, world)
+    return _answerable(further, world) if further else _nobody(ladder, world)
+
+
+def barred(state: State | None, bars: Collection[PersonId], world: World) -> Step[State | None]:
+    """These must not be asked any more: they are on no rung, and what they have taken is taken from them."""
+    if state is None or not any(state.ladder.concerns(person) for person in bars):
+        return Step(state)
+    ladder = state.ladder.without(bars)
+    if isinstance(state, Acknowledged) and state.by in bars:
+        step = _without_taker(state, ladder, world)
+    else:
+        step = _perhaps_on(replace(state, ladder=ladder), world)
+    return step.of(step.state)
 
 
 def time_is_up(state: State, what: TimeIsUp, world: World) -> Step[State]:
     """A rung was silent, or a contact was not made: the ladder climbs; the last rung is paged again."""
     ladder = state.ladder
-    if isinstance(state, Ended) or (ladder.ladder_id, ladder.turn) != (what.subject, what.version):
+    if isinstance(state, Nobody | Ended) or (ladder.ladder_id, ladder.turn) != (what.subject, what.version):
         return Step(state)
     if isinstance(state, Acknowledged) and not state.late:
         return _late(state, world) if what.of == "contact" else Step(state)
@@ -310,7 +310,7 @@ def time_is_up(state: State, what: TimeIsUp, world: World) -> Step[State]:
         return silent.then(_answerable(above, world))
     further = above or _again(ladder, world)
     over = Silent(ladder, world.now) if isinstance(state, Paging) else state
-    return silent.then(further.of(replace(over, ladder=further.state)) if further else Step(over))
+    return silent.then(further.of(replace(over, ladder=further.state)) if further else _nobody(ladder, world))
 
 
 def _late(state: Acknowledged, world: World) -> Step[State]:
@@ -323,11 +323,11 @@ def _late(state: Acknowledged, world: World) -> Step[State]:
 def ending(state: State, world: World) -> Step[State]:
     """The request has ended: whoever was paged need not answer any more."""
     match state:
-        case Ended(how="contact" | "ended"):
-            return Step(state)
         case Ended():
-            return Step(replace(state, how="ended"))
-        case Paging() | Silent() | Acknowledged():
+            return Step(state)
+        case Nobody(ladder=Ladder(pages=())):
+            return Step(Ended(state.ladder, "ended", world.now))
+        case Paging() | Silent() | Acknowledged() | Nobody():
             over = (LadderEnded(ladder=state.ladder.ladder_id, how="ended"),)
             return Step(Ended(state.ladder, "ended", world.now), over, acts=("ladder ended",))
         case _:

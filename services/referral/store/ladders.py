@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Literal, assert_never
 from uuid import UUID
 
-from services.referral.domain.ladder import Acknowledged, Ended, Ladder, Page, Paging, Silent, State
+from services.referral.domain.ladder import Acknowledged, Ended, Nobody, Paging, Silent, State
+from services.referral.domain.rungs import Ladder, Page
 from shared.db import Row, Transaction
 from shared.types import AgencyId, CaseId, PersonId
 
@@ -55,7 +56,9 @@ def _state(row: Row, pages: Sequence[Page]) -> State:
             return Silent(ladder, row["moment"])
         case "acknowledged" | "late":
             return Acknowledged(ladder, PersonId(row["acknowledged_by"]), row["moment"], late=name == "late")
-        case "contact" | "ended" | "nobody":
+        case "nobody":
+            return Nobody(ladder, row["moment"])
+        case "contact" | "ended":
             return Ended(ladder, name, row["moment"])
         case _:
             assert_never(name)
@@ -72,6 +75,8 @@ def _columns(state: State) -> tuple[Name, datetime, PersonId | None]:
             return "silent", state.since, None
         case Acknowledged():
             return "late" if state.late else "acknowledged", state.contact_by, state.by
+        case Nobody():
+            return "nobody", state.since, None
         case Ended():
             return state.how, state.at, None
         case _:

@@ -19,7 +19,7 @@ from shared.events.notify import ClinicianWanted, ConsultAsked, ResourcesOffered
 from shared.types import AgencyId, CaseId, PersonId
 
 _PATHWAYS = """
-SELECT case_id, ask, stamped, assignment_id, peer_id, gone, former, given, waiting, ended FROM pathways
+SELECT case_id, ask, stamped, assignment_id, peer_id, gone, former, given, waiting, ended, barred FROM pathways
  WHERE case_id = ANY ($1::uuid[])
 """
 _CONSULTS = """
@@ -50,6 +50,7 @@ async def load(tx: Transaction, cases: Collection[CaseId]) -> dict[CaseId, Case]
         case: Case(
             ask=Ask.model_validate_json(row["ask"]) if row["ask"] else None,
             stamped=row["stamped"],
+            barred=frozenset(PersonId(one) for one in row["barred"]),
             peer=Peer(row["assignment_id"], PersonId(row["peer_id"])) if row["peer_id"] else None,
             gone=frozenset(row["gone"]),
             former=frozenset(PersonId(one) for one in row["former"]),
@@ -121,15 +122,16 @@ def _asked(person: str, said: Said, times: int = 1) -> Asked:
 
 
 _SAVE = """
-INSERT INTO pathways(case_id, agency_id, ask, stamped, assignment_id, peer_id, gone, former, given, waiting, ended)
+INSERT INTO pathways(case_id, agency_id, ask, stamped, assignment_id, peer_id, gone, former, given, waiting, ended,
+                     barred)
 SELECT c, a, k::jsonb, s, i, p, string_to_array(g, ' ')::uuid[], string_to_array(f, ' ')::uuid[],
-       string_to_array(v, ' '), w::jsonb, e
+       string_to_array(v, ' '), w::jsonb, e, string_to_array(b, ' ')::uuid[]
   FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bool[], $5::uuid[], $6::uuid[], $7::text[], $8::text[],
-              $9::text[], $10::text[], $11::bool[]) u(c, a, k, s, i, p, g, f, v, w, e)
+              $9::text[], $10::text[], $11::bool[], $12::text[]) u(c, a, k, s, i, p, g, f, v, w, e, b)
 ON CONFLICT (case_id, agency_id) DO UPDATE
    SET ask = excluded.ask, stamped = excluded.stamped, assignment_id = excluded.assignment_id,
        peer_id = excluded.peer_id, gone = excluded.gone, former = excluded.former, given = excluded.given,
-       waiting = excluded.waiting, ended = excluded.ended
+       waiting = excluded.waiting, ended = excluded.ended, barred = excluded.barred
 """
 
 
@@ -152,6 +154,7 @@ async def save(tx: Transaction, agencies: Mapping[CaseId, AgencyId], cases: Mapp
         [" ".join(sorted(case.given)) for case in states],
         [json.dumps([_kept(one) for one in case.waiting]) for case in states],
         [case.ended for case in states],
+        [" ".join(sorted(str(one) for one in case.barred)) for case in states],
     )
 
 

@@ -11,6 +11,7 @@ from services.intake.store import bars
 from services.intake.store import directory as store
 from services.intake.store.bars import Sought
 from shared import vault
+from shared.db import NotInView
 from shared.events.intake import ContactPointsSet, PersonSet
 from shared.news import Verified
 from shared.types import REGION, PersonId, Role
@@ -210,7 +211,7 @@ async def test_bars_are_found_by_indexes_and_up_the_chain_of_command(office: Off
     def index(kind: Any, text: str) -> bytes:
         return index_of(index_key, agency.agency_id, kind, text)
 
-    async with office.db.transaction([agency.agency_id]) as tx:
+    async with office.db.transaction([agency.agency_id, REGION]) as tx:
         found = await bars.find(
             tx,
             [
@@ -234,6 +235,13 @@ async def test_bars_are_found_by_indexes_and_up_the_chain_of_command(office: Off
     # The coordinator has not opened the link yet.
     assert told == []
     assert cards[ana.person_id].name == "Ana Peña"
+
+
+async def test_helpers_of_an_agency_that_is_not_in_view_are_not_taken_for_nobody(office: Office) -> None:
+    agency, _ = await office.take_on("riverton")
+    async with office.db.transaction([agency.agency_id]) as tx:
+        with pytest.raises(NotInView):
+            await store.helpers(tx, [agency.agency_id, REGION])
 
 
 @pytest.mark.parametrize("body", [b"{", b"[1", b"\xff", b"[" * 100_000, json.dumps({"people": 5}).encode()])

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
+from services.intake import subscribers
 from shared import clock
-from shared.events.intake import ContactReleased, CrisisRaised, DirectAsked, OutreachAsked, RequestSubmitted
+from shared.db import Transaction
+from shared.delivery import Delivery, Received
+from shared.errors import Unprocessable
+from shared.events.envelope import NOTIFY_CRISIS
+from shared.events.intake import (
+    ContactReleased,
+    ContactReleasedInCrisis,
+    CrisisRaised,
+    DirectAsked,
+    OutreachAsked,
+    RequestSubmitted,
+)
 from shared.events.notify import DangerReported
 from shared.events.referral import HumanContactConfirmed, LadderAcknowledged, RungPaged
 from shared.types import REGION, CaseId, PersonId
 from shared.vault import load
 from tests.harness.databases import TestDatabase
+from tests.harness.probe import Sender
+from tests.harness.waiting import eventually
 from tests.integration.intake_case import front as fronts
 from tests.integration.intake_case.front import LINE, Front
 from tests.integration.intake_case.test_case import accepted, peer
@@ -103,6 +119,36 @@ async def test_a_peers_danger_button_raises_the_same_crisis(front: Front) -> Non
     assert (status["urgency"], status["state"]) == ("emergency", "released")
 
 
+async def test_danger_that_had_to_wait_still_reaches_the_regional_duty_coordinator(front: Front) -> None:
+    ids, duty = await helpers(front)
+    _, case = await front.begun(avoid_people=["Person c1", "Person c2"])
+    released = await accepted(front, case, ids["p1"])
+    danger = DangerReported(reply=uuid4(), assignment=released.assignment, person=ids["p1"], received_at=clock.now())
+    broken = True
+
+    async def absorb(tx: Transaction, received: Sequence[Received]) -> None:
+        if broken:
+            raise Unprocessable("not yet")
+        await subscribers.crisis(tx, received)
+
+    # As services/intake/app.py consumes the crisis lane.
+    topics = [NOTIFY_CRISIS.name]
+    lane = Delivery(front.db, absorb, group="-", topics=topics, fingerprint_key=b"k" * 32, beside=[REGION])
+    await lane.take([Sender(agency=front.agency.agency_id).raw(danger, case)])
+    broken = False
+    await front.sql.execute("UPDATE parked SET next_try = clock_timestamp()")
+    trying = asyncio.create_task(lane.retry_parked())
+    try:
+        await eventually(lambda: _none_parked(front))
+    finally:
+        trying.cancel()
+    assert (await raised(front, case)).rungs == ((duty,),)
+
+
+async def _none_parked(front: Front) -> bool:
+    return not await front.sql.fetchval("SELECT count(*) FROM parked")
+
+
 async def test_danger_of_a_case_nobody_knows_changes_nothing(front: Front) -> None:
     danger = DangerReported(reply=uuid4(), assignment=uuid4(), person=PersonId(uuid4()), received_at=clock.now())
     case = CaseId(uuid4())
@@ -120,7 +166,7 @@ async def test_scenario_16_whoever_takes_the_page_is_shown_the_reach_and_the_nex
     await front.hear(case, RungPaged(ladder=ladder, rung=1, pages=((uuid4(), ids["c2"]),), expires=expires))
     assert "has not told us yet" in (await front.status(code))["says"][0]
     await front.hear(case, LadderAcknowledged(ladder=ladder, person=ids["c2"]))
-    shown = [one.recipient for one in await front.facts(case) if isinstance(one, ContactReleased)]
+    shown = [one.recipient for one in await front.facts(case) if isinstance(one, ContactReleasedInCrisis)]
     assert shown == [ids["c1"], ids["c2"]]
 
 
@@ -138,7 +184,7 @@ async def test_scenario_15_immediate_danger_to_somebody_else_goes_the_crisis_way
     assert (fact.ask.about, fact.rungs[-1]) == ("someone_else", (duty,))
     ladder = uuid4()
     await front.hear(case, LadderAcknowledged(ladder=ladder, person=duty))
-    (shown,) = [one for one in await front.facts(case) if isinstance(one, ContactReleased)]
+    (shown,) = [one for one in await front.facts(case) if isinstance(one, ContactReleasedInCrisis)]
     assert (shown.about, shown.recipient) == ("someone_else", duty)
     await front.hear(case, HumanContactConfirmed(ladder=ladder, person=duty))
     assert (await front.status(code))["emergency"]["contact"]

@@ -24,12 +24,13 @@ from services.notify.actions.sender import Sender
 from services.notify.app import notify_app, office_of, sender_of
 from services.notify.settings import NotifySettings
 from shared import clock, timers, vault
-from shared.db import Database
+from shared.db import Database, open_pool
 from shared.delivery import Delivery
 from shared.events import Fact, decode
 from shared.events.envelope import CONTACTS, DIRECTORY, INTAKE, INTAKE_CRISIS, MATCHING, REFERRAL, REFERRAL_CRISIS
 from shared.events.intake import ContactPoint, ContactPointsSet, ContactReleased
 from shared.events.matching import OfferMade
+from shared.migrate import app_of
 from shared.types import REGION, AgencyId, CaseId, Lane, PersonId, Role, Urgency
 from shared.vault import Keyring, Subject
 from tests.harness.databases import Sql, TestDatabase
@@ -336,7 +337,8 @@ async def standing(database: TestDatabase, folder: Path) -> AsyncIterator[Stand]
     async with database.opened("notify") as db, database.opened("intake") as intake:
         office = office_of(settings)
         senders = {lane: sender_of(db, office, settings, lane) for lane in Lane}
-        app = notify_app(db, office, settings, _ready)
+        crisis = await open_pool(database.login(app_of("notify"), "notify"), size=2)
+        app = notify_app(db, office, settings, _ready, crisis=db.beside(crisis))
         stand = Stand(db, intake, sql, office.keyring, senders, app, mailman, deliveries=_deliveries(db))
         stand.relay.agency = stand.agency
         try:
@@ -345,6 +347,7 @@ async def standing(database: TestDatabase, folder: Path) -> AsyncIterator[Stand]
             mailman.release.set()
             for sender in senders.values():
                 await sender.drained()
+            await crisis.close()
             server.close()
             await sql.close()
 

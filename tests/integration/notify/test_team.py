@@ -179,7 +179,7 @@ async def test_after_the_purge_nothing_joins_the_coordinator_and_the_case(stand:
     await entered(stand)
     path = stand.mailman.link(COLE, 1)
     await stand.hear(case, CaseClosed())
-    for table in ("waits", "uncounted", "links", "doors", "intents", "attempts", "timers"):
+    for table in ("waits", "quiet", "barred", "links", "doors", "intents", "attempts", "timers"):
         assert await stand.sql.fetchval(NAMING.format(table), f"%{case}%") == 0
     over = await stand.browser().enter(path)
     assert over.status == 404

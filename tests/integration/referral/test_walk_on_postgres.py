@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from shared.events import Fact
-from shared.events.intake import CaseClosed, CaseClosing, CaseWithdrawn, ConsentGiven, RequestSubmitted
+from shared.events.intake import BarsChanged, CaseClosed, CaseClosing, CaseWithdrawn, ConsentGiven, RequestSubmitted
 from shared.events.notify import ContactStopped, ContactVerified, ReferralReplied, ReferralVerb
 from shared.events.referral import (
     ConsentAsked,
@@ -17,6 +17,7 @@ from shared.events.referral import (
     ConsultOpened,
     HandoffOverdue,
     LadderAcknowledged,
+    LadderEnded,
     NoClinicalPath,
     ReferralAccepted,
     ReferralFailed,
@@ -191,13 +192,13 @@ async def test_a_ladder_climbs_twice_and_a_late_acknowledgement_climbs_on(bench:
     ]
 
 
-async def test_the_last_rung_is_paged_again_while_the_operator_owns_it(bench: Bench) -> None:
+async def test_after_the_last_rung_everybody_is_paged_again_while_the_operator_owns_it(bench: Bench) -> None:
     (case,) = cases(1)
     await bench.hear(case, crisis((ANA,), (BEN,)), group="crisis")
     for _ in range(3):
         await bench.move_clock(seconds=301)
         facts = await bench.fire(Lane.CRISIS)
-    assert [person for _, person in only(facts, RungPaged).pages] == [BEN]
+    assert [person for _, person in only(facts, RungPaged).pages] == [ANA, BEN]
     assert await bench.anchor(case) == ("silent", "operator")
     lanes = await bench.sql.fetch("SELECT DISTINCT lane FROM timers")
     assert [row["lane"] for row in lanes] == [Lane.CRISIS]
@@ -212,6 +213,38 @@ async def test_a_forged_emergency_that_names_a_clinician_pages_only_whom_the_pro
     await staffed.may(SUPERVISOR, CS)
     rung = only(await staffed.hear(with_, wide, group="crisis"), RungPaged)
     assert [person for _, person in rung.pages] == [CLEO]
+
+
+async def test_a_ladder_that_nobody_can_take_is_kept_as_that_and_can_still_be_taken(bench: Bench) -> None:
+    (case,) = cases(1)
+    paged = only(await bench.hear(case, crisis((ANA,)), group="crisis"), RungPaged)
+    facts = await bench.hear(case, page_reply(paged, ANA, "cannot"), group="crisis")
+    assert only(facts, LadderEnded).how == "nobody"
+    assert await bench.anchor(case) == ("nobody", "operator")
+    taken = await bench.hear(case, page_reply(paged, ANA, "acknowledge"), group="crisis")
+    assert only(taken, LadderAcknowledged).person == ANA
+    assert await bench.anchor(case) == ("acknowledged", "who acknowledged")
+
+
+async def test_whoever_comes_to_be_barred_is_passed_by_in_everything_also_before_the_case_is_known(
+    staffed: Bench,
+) -> None:
+    (case,) = cases(1)
+    assert await staffed.hear(case, BarsChanged(bars=(ANA,))) == []
+    assert await staffed.anchor(case) == ("at_rest", None)
+    paged = only(await staffed.hear(case, crisis((ANA, BEN), (CEM,)), group="crisis"), RungPaged)
+    assert [person for _, person in paged.pages] == [BEN]
+    await supported(staffed, case)
+    referral, first = await consented(staffed, case)
+    opened = only(await staffed.hear(case, consult("coordinator")), ConsultOpened)
+    assert (first.clinician, opened.adviser) == (CLEO, CORA)
+    await staffed.hear(case, page_reply(paged, BEN, "acknowledge"), answer(referral, CLEO, "accept"))
+    facts = await staffed.hear(case, BarsChanged(bars=(ANA, BEN, CLEO, CORA)))
+    assert [person for _, person in only(facts, RungPaged).pages] == [CEM]
+    assert only(facts, ReferralRequested).clinician == CARL
+    assert only(facts, ConsultOpened).adviser == COLE
+    late = await staffed.hear(case, page_reply(paged, BEN, "contact_confirmed"), answer(referral, CLEO, "handoff"))
+    assert settled(late) == ["ended", "ended"]
 
 
 async def test_scenario_43_at_midnight_three_open_referrals_keep_a_clinician_and_no_new_one_begins(

@@ -273,6 +273,25 @@ async def test_a_retry_resolves_and_the_next_behind_goes_at_once(
     assert await effects(sql) == [0, 1, 2, 3]
 
 
+async def test_a_retry_sees_the_agencies_that_its_group_always_sees(
+    db: Database, sender: Sender, sql: Sql, probe: Probe
+) -> None:
+    topics, beside = [INTAKE.name], AgencyId(clock.random_id())
+    seen: list[frozenset[AgencyId]] = []
+
+    async def look(tx: Transaction) -> None:
+        seen.append(tx.agencies)
+
+    probe.bad, probe.before = {0}, look
+    lane = Delivery(db, probe.absorb, group="-", topics=topics, fingerprint_key=KEY, beside=[beside])
+    await lane.take([sender.raw(numbered(0), a_case())])
+    probe.bad = set()
+    await sql.execute("UPDATE parked SET next_try = clock_timestamp()")
+    async with retrying(lane):
+        await eventually(lambda: none_parked(sql))
+    assert set(seen) == {frozenset({sender.agency, beside})}
+
+
 async def none_parked(sql: Sql) -> bool:
     return not await sql.fetchval("SELECT count(*) FROM parked")
 

@@ -21,7 +21,7 @@ from services.intake.domain.case import Case, Closed, from_json, stands, to_json
 from services.intake.domain.course import heard
 from services.intake.domain.status import possible, sentences
 from shared.errors import Refused
-from shared.events.intake import ContactReleased
+from shared.events.intake import ContactReleasedInCrisis
 from tests.unit.intake_case.given import (
     ACCEPTED,
     ACKNOWLEDGED,
@@ -36,7 +36,6 @@ from tests.unit.intake_case.given import (
     FAILED,
     GIVEN,
     GOING,
-    LADDER,
     LADDER_BEGAN,
     LADDER_OVER,
     NO_PATH,
@@ -129,7 +128,7 @@ def test_whoever_took_the_page_is_told_exactly_once(order: list[object]) -> None
         assert isinstance(state, Case)
         step = heard(state, what, NOW)
         state = step.case
-        told += [fact for fact in step.facts if isinstance(fact, ContactReleased) and fact.assignment == LADDER]
+        told += [fact for fact in step.facts if isinstance(fact, ContactReleasedInCrisis)]
     assert len(told) == 1
 
 

@@ -46,6 +46,7 @@ from shared.events.intake import (
     CaseWithdrawn,
     ChoiceOverdue,
     ContactReleased,
+    ContactReleasedInCrisis,
     CrisisRaised,
     PeerChosen,
     RequestSubmitted,
@@ -317,9 +318,10 @@ def test_a_page_counts_as_sent_only_when_the_mail_server_took_it() -> None:
 
 def test_whoever_takes_the_page_is_told_how_to_reach_at_once() -> None:
     start = replace(emergency(), reach=REACHED)
-    released = ContactReleased(assignment=LADDER, recipient=DUTY, sealed=REACHED)
+    released = ContactReleasedInCrisis(ladder=LADDER, recipient=DUTY, sealed=REACHED)
     assert facts_of(start, ACKNOWLEDGED) == [released]
-    assert facts_of(folded(start, [ACKNOWLEDGED]), ACKNOWLEDGED) == []
+    # Said again, it was given back in between.
+    assert facts_of(folded(start, [ACKNOWLEDGED]), ACKNOWLEDGED) == [released]
     assert facts_of(folded(start, [Close()]), ACKNOWLEDGED) == []
 
 
@@ -342,4 +344,6 @@ def test_a_case_is_kept_as_it_was() -> None:
 
 def test_whoever_took_the_page_hears_of_a_number_left_later() -> None:
     start = folded(case(urgency=Urgency.EMERGENCY), [ACKNOWLEDGED])
-    assert facts_of(start, SetReach(REACHED)) == [ContactReleased(assignment=LADDER, recipient=DUTY, sealed=REACHED)]
+    assert facts_of(start, SetReach(REACHED)) == [
+        ContactReleasedInCrisis(ladder=LADDER, recipient=DUTY, sealed=REACHED)
+    ]

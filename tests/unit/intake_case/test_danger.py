@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.intake.domain.acts import Close, NamesFound, SetReach, Withdraw
+from services.intake.domain.acts import Close, NamesFound, Release, SetReach, Withdraw
 from services.intake.domain.case import UNKNOWN, Accepted, Asked, Case, InContact, Released, Searching
 from services.intake.domain.course import heard
 from services.intake.domain.status import sentences
 from shared.errors import Refused
 from shared.events import Fact
-from shared.events.intake import ContactReleased, CrisisRaised, RequestSubmitted
-from shared.events.referral import HumanContactConfirmed, LadderAcknowledged, LadderEnded, RungPaged
+from shared.events.intake import ContactReleased, ContactReleasedInCrisis, CrisisRaised, RequestSubmitted
+from shared.events.referral import HumanContactConfirmed, LadderAcknowledged, LadderEnded, LadderGivenBack, RungPaged
 from shared.types import PersonId, Urgency
 from tests.unit.intake_case.given import (
     ACKNOWLEDGED,
@@ -39,6 +39,7 @@ from tests.unit.intake_case.given import (
     case,
     direct,
     emergency,
+    ended,
     facts_of,
     folded,
     listed,
@@ -121,11 +122,11 @@ def test_a_second_taker_is_shown_the_reach_as_well_and_both_hear_of_a_new_one() 
     late = folded(emergency(), [PAGED, ACKNOWLEDGED, SECOND_RUNG])
     assert sentences(late)[0] == "emergency_late"
     (told,) = facts_of(late, BEN_TAKES)
-    assert isinstance(told, ContactReleased)
+    assert isinstance(told, ContactReleasedInCrisis)
     assert told.recipient == BEN
     both = folded(late, [BEN_TAKES])
     assert sentences(both)[0] == "emergency_acknowledged_no_reach"
-    assert {one.recipient for one in facts_of(both, SetReach(b"x")) if isinstance(one, ContactReleased)} == {DUTY, BEN}
+    assert [type(one) for one in facts_of(both, SetReach(b"x"))] == [ContactReleasedInCrisis] * 2
 
 
 def test_the_next_rung_is_no_reason_to_say_that_somebody_was_reached() -> None:
@@ -142,8 +143,8 @@ def test_danger_again_after_the_contact_begins_anew_and_the_old_ladder_is_silent
     assert sentences(again)[0] == "emergency_taken"
     assert sentences(folded(again, [LADDER_OVER, settled("accepted")]))[0] == "emergency_taken"
     (told,) = facts_of(folded(again, [of_next(PAGED)]), of_next(ACKNOWLEDGED))
-    assert isinstance(told, ContactReleased)
-    assert told.assignment == NEXT_LADDER
+    assert isinstance(told, ContactReleasedInCrisis)
+    assert told.ladder == NEXT_LADDER
 
 
 def test_danger_reported_twice_while_somebody_is_being_paged_changes_nothing_that_is_said() -> None:
@@ -172,3 +173,42 @@ def test_a_contact_confirmed_by_whoever_is_help() -> None:
     state = folded(emergency(), [PAGED, by])
     assert isinstance(state, Case)
     assert state.served
+
+
+def test_whoever_comes_to_be_barred_is_shown_nothing_and_not_said_to_have_taken_it() -> None:
+    barred = NamesFound((DUTY,))
+    taken = folded(emergency(), [PAGED, settled("accepted"), ACKNOWLEDGED])
+    after = folded(taken, [barred])
+    assert sentences(after)[0] == "emergency_paged"
+    assert facts_of(after, SetReach(b"x")) == []
+    before = folded(emergency(), [PAGED, settled("accepted"), barred])
+    assert facts_of(before, ACKNOWLEDGED) == []
+    assert sentences(folded(before, [ACKNOWLEDGED]))[0] == "emergency_paged"
+    assert sentences(folded(after, [SECOND_RUNG, BEN_TAKES]))[0] == "emergency_acknowledged_no_reach"
+
+
+def test_a_peer_who_comes_to_be_barred_is_shown_nothing_more_and_waits_for_no_ok() -> None:
+    for start in (case(), case(release="ask_me")):
+        after = folded(start, [assigned(), NamesFound((ANA,))])
+        assert isinstance(after.stage, Searching)
+        assert [type(one) for one in facts_of(after, DANGER)] == [CrisisRaised]
+        assert facts_of(after, SetReach(b"x")) == []
+        with pytest.raises(Refused, match="nobody-accepted-yet"):
+            heard(after, Release(), NOW)
+        assert folded(after, [ended("replaced")]).stage == after.stage
+
+
+def test_whoever_gives_it_back_is_shown_nothing_new_and_not_said_to_have_it() -> None:
+    back = LadderGivenBack(ladder=LADDER, person=DUTY)
+    after = folded(emergency(), [PAGED, settled("accepted"), ACKNOWLEDGED, back, SECOND_RUNG])
+    assert sentences(after)[0] == "emergency_paged"
+    assert facts_of(after, SetReach(b"x")) == []
+    two = folded(emergency(), [PAGED, ACKNOWLEDGED, SECOND_RUNG, BEN_TAKES, back])
+    assert sentences(two)[0] == "emergency_acknowledged_no_reach"
+
+
+def test_with_nobody_left_who_can_the_requester_is_told_so_until_somebody_can() -> None:
+    given_back = folded(emergency(), [PAGED, settled("accepted"), ACKNOWLEDGED, LADDER_OVER])
+    assert sentences(given_back)[0] == "emergency_nobody"
+    assert sentences(folded(given_back, [BEN_TAKES]))[0] == "emergency_acknowledged_no_reach"
+    assert sentences(folded(given_back, [BEN_TAKES, SECOND_RUNG]))[0] == "emergency_late"

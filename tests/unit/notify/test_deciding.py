@@ -307,8 +307,11 @@ def said(verb: Word, outcome: str | None, subject: UUID = OFFER) -> Reply:
         (HELD, [said("close", "noted", ASSIGNMENT)], "noted", 0),
         (replace(HELD, state="ended"), [], "ended", 0),
         (Matter(PAGE, ANA, "page"), [], "ask", 2),
-        (Matter(PAGE, ANA, "page"), [said("acknowledge", "acknowledged", PAGE)], "taken", 1),
-        (Matter(PAGE, ANA, "page"), [said("cannot", "noted", PAGE)], "noted", 0),
+        (Matter(PAGE, ANA, "page"), [said("acknowledge", "acknowledged", PAGE)], "taken", 2),
+        (Matter(PAGE, ANA, "page"), [said("cannot", "noted", PAGE)], "noted", 1),
+        (Matter(PAGE, ANA, "page"), [said("acknowledge", "covered", PAGE)], "ask", 2),
+        (Matter(PAGE, ANA, "page"), [said("acknowledge", "ended", PAGE)], "ended", 0),
+        (Matter(PAGE, ANA, "page", "covered"), [said("acknowledge", "covered", PAGE)], "covered", 0),
     ],
 )
 def test_what_a_page_says(matter: Matter | None, replies: list[Reply], told: str, buttons: int) -> None:

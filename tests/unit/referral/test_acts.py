@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import permutations
 from typing import Any
 from uuid import UUID, uuid4
@@ -24,7 +25,7 @@ from shared.events.referral import (
     ReferralRequested,
     ResourcesGiven,
 )
-from shared.types import Relation, Structure
+from shared.types import Relation, Structure, Urgency
 from tests.unit.referral.given import (
     ADVISOR,
     ANA,
@@ -288,6 +289,22 @@ def test_a_later_stamp_adds_bars_and_takes_capabilities_away_whichever_comes_fir
     assert first.ask is not None
     assert (first.ask.bars, first.ask.topics) == ((ANA, BEN), ("sleep",))
     assert not first.ask.policy.capabilities.accept_referral
+
+
+@pytest.mark.parametrize("emergency_first", [False, True])
+def test_in_an_emergency_a_clinician_is_asked_as_in_one_whichever_is_heard_first(emergency_first: bool) -> None:
+    routine = RequestSubmitted(ask=ask(CS, topics=("anger",)))
+    times = policy(CA, referral_within_s=900)
+    raised = crisis((ANA,), asked=ask(CS, urgency=Urgency.EMERGENCY, stamped=times))
+    both = (raised, routine) if emergency_first else (routine, raised)
+    known = hear(Case(), *both).state.ask
+    assert known is not None
+    assert (known.urgency, known.policy.referral_within_s, known.topics) == (Urgency.EMERGENCY, 900, ("anger",))
+    assert not known.policy.capabilities.accept_referral
+    urgent = crisis((ANA,), asked=ask(CS, urgency=Urgency.EMERGENCY, stamped=policy(CS, referral_within_s=900)))
+    step = hear(Case(), *((urgent, routine) if emergency_first else (routine, urgent)), assigned(), wanted())
+    request = one(hear(step.state, consent(one(step, ConsentAsked))), ReferralRequested)
+    assert (request.urgency, request.due) == (Urgency.EMERGENCY, NOW + timedelta(seconds=900))
 
 
 def test_a_case_in_which_nothing_is_open_rests_and_belongs_to_nobody() -> None:

@@ -10,11 +10,12 @@ import pytest
 
 from services.referral.domain.case import Case, standing
 from services.referral.domain.effects import Standing, Step, TimeIsUp
-from services.referral.domain.ladder import Acknowledged, Ladder, Page, Paging, Silent
+from services.referral.domain.ladder import Acknowledged, Paging, Silent
+from services.referral.domain.rungs import Ladder, Page
 from shared.events.intake import CaseClosing, CaseWithdrawn
 from shared.events.notify import PageReplied, PageSettled, PageVerb
 from shared.events.policy import Capabilities
-from shared.events.referral import LadderAcknowledged, LadderEnded, RungPaged
+from shared.events.referral import LadderAcknowledged, LadderEnded, LadderGivenBack, RungPaged
 from shared.types import PersonId, Structure
 from tests.unit.referral.given import (
     ADVISOR,
@@ -150,22 +151,63 @@ def test_a_silent_rung_is_followed_by_the_next_one() -> None:
     assert up.acts == ("rung silent", "rung paged")
 
 
-def test_the_last_rung_is_paged_again_and_again_and_all_that_while_it_is_the_operators() -> None:
+def test_after_the_last_rung_everybody_is_paged_again_and_again_and_all_that_while_it_is_the_operators() -> None:
     up = ring(raised((ANA,), (BEN, CEM)))
     cannot = hear(up.state, said(up.state, CEM, "cannot"), at=up.alarms[-1].at - RUNG)
     last = ring(Step(cannot.state, alarms=up.alarms))
-    assert paged(last) == [(1, (BEN,))]
+    assert paged(last) == [(1, (ANA, BEN))]
     again = ring(last)
-    assert paged(again) == [(1, (BEN,))]
+    assert paged(again) == [(1, (ANA, BEN))]
     stands = standing(again.state)
     assert (stands.name, stands.owner, stands.due_at) == ("silent", "operator", NOW + 2 * RUNG)
 
 
-def test_when_nobody_of_the_last_rung_can_it_is_the_operators_at_once_and_nobody_is_paged_again() -> None:
-    step = raised()
-    silent = hear(step.state, said(step.state, ANA, "cannot"), said(step.state, BEN, "cannot"))
-    assert standing(silent.state) == Standing("silent", "operator", NOW)
-    assert ring(Step(silent.state, alarms=step.alarms)).facts == ()
+def test_while_anybody_has_not_said_that_they_cannot_the_ladder_pages_them() -> None:
+    """The duty of the last rung cannot: the coordinators who were silent before are asked again at once."""
+    up = ring(raised((ANA, BEN), (DORA,)))
+    assert paged(up) == [(1, (DORA,))]
+    on = hear(up.state, said(up.state, DORA, "cannot"))
+    assert paged(on) == [(1, (ANA, BEN))]
+    assert standing(on.state) == Standing("silent", "operator", NOW)
+    assert paged(ring(on)) == [(1, (ANA, BEN))]
+    one_left = hear(on.state, said(on.state, ANA, "cannot"))
+    assert (paged(one_left), paged(ring(Step(one_left.state, alarms=on.alarms)))) == ([], [(1, (BEN,))])
+
+
+def test_when_nobody_at_all_can_the_requester_is_told_and_it_stays_the_operators() -> None:
+    step = raised((ANA,), (BEN,))
+    nobody = hear(step.state, said(step.state, ANA, "cannot"))
+    nobody = hear(nobody.state, said(nobody.state, BEN, "cannot"))
+    assert one(nobody, LadderEnded).how == "nobody"
+    assert standing(nobody.state) == Standing("nobody", "operator", NOW)
+    assert ring(Step(nobody.state, alarms=step.alarms)).facts == ()
+    assert hear(nobody.state, said(nobody.state, BEN, "cannot")).facts[:-1] == ()
+
+
+def test_whoever_could_not_and_then_can_is_heard() -> None:
+    case = raised((ANA,)).state
+    nobody = hear(case, said(case, ANA, "cannot")).state
+    again = hear(nobody, said(nobody, ANA, "acknowledge"))
+    assert one(again, LadderAcknowledged).person == ANA
+    assert outcomes(again) == ["acknowledged"]
+    assert isinstance(again.state.ladder, Acknowledged)
+    assert paged(ring(again)) == [(0, (ANA,))]
+    assert one(hear(nobody, said(nobody, ANA, "contact_confirmed")), LadderEnded).how == "contact"
+
+
+def test_an_emergency_raised_again_when_nobody_was_left_begins_with_the_people_of_now() -> None:
+    case = raised((ANA,)).state
+    nobody = hear(case, said(case, ANA, "cannot")).state
+    again = hear(nobody, crisis((BEN,)))
+    assert kinds(again) == ["ladder_ended", "ladder_started", "rung_paged"]
+    assert (one(again, LadderEnded).ladder, one(again, LadderEnded).how) == (ladder(case).ladder_id, "ended")
+    assert outcomes(hear(again.state, said(nobody, ANA, "acknowledge"))) == ["ended"]
+
+
+def test_the_end_of_the_request_ends_the_pages_of_those_who_could_not() -> None:
+    case = raised((ANA,)).state
+    nobody = hear(case, said(case, ANA, "cannot")).state
+    assert one(hear(nobody, CaseClosing()), LadderEnded).how == "ended"
 
 
 @pytest.mark.parametrize("outcome", ["failed", "expired"])
@@ -235,12 +277,12 @@ def test_after_a_late_one_the_next_who_acknowledges_counts_as_well() -> None:
     assert outcomes(hear(second.state, said(second.state, ANA, "contact_confirmed"))) == ["noted"]
 
 
-def test_a_late_ladder_goes_on_climbing_and_pages_the_last_rung_again() -> None:
+def test_a_late_ladder_goes_on_climbing_and_then_pages_everybody_again() -> None:
     first = raised((ANA,), (BEN,), (CEM,))
     late = ring(hear(first.state, said(first.state, ANA, "acknowledge")))
     third = ring(late)
     assert paged(third) == [(2, (CEM,))]
-    assert paged(ring(third)) == [(2, (CEM,))]
+    assert paged(ring(third)) == [(2, (ANA, BEN, CEM))]
 
 
 def test_a_confirmed_contact_ends_the_ladder_and_counts_as_acknowledgement_too() -> None:
@@ -260,8 +302,21 @@ def test_a_contact_confirmed_after_acknowledgement_acknowledges_no_second_time()
 def test_one_who_cannot_after_all_has_the_others_paged_again() -> None:
     case = raised((ANA, BEN), (CEM,)).state
     step = hear(case, said(case, ANA, "acknowledge"), said(case, ANA, "cannot"))
-    assert kinds(step) == ["ladder_acknowledged", "reply_settled", "rung_paged", "reply_settled"]
+    assert kinds(step)[2:] == ["ladder_given_back", "rung_paged", "reply_settled"]
+    assert one(step, LadderGivenBack).person == ANA
     assert paged(step) == [(0, (BEN,))]
+
+
+def test_one_who_was_late_and_gives_it_back_has_it_no_more_and_whoever_has_it_now_goes_on() -> None:
+    first = raised((ANA,), (BEN,))
+    late = ring(hear(first.state, said(first.state, ANA, "acknowledge")))
+    second = hear(late.state, said(late.state, BEN, "acknowledge"))
+    step = hear(second.state, said(second.state, ANA, "cannot"))
+    assert kinds(step) == ["ladder_given_back", "reply_settled"]
+    assert isinstance(step.state.ladder, Acknowledged)
+    assert step.state.ladder.ladder.takers == (BEN,)
+    never = raised().state
+    assert kinds(hear(never, said(never, ANA, "cannot"))) == ["reply_settled"]
 
 
 def test_one_who_cannot_after_all_and_was_alone_is_followed_by_the_next_rung() -> None:
@@ -269,8 +324,14 @@ def test_one_who_cannot_after_all_and_was_alone_is_followed_by_the_next_rung() -
     taken = hear(case, said(case, ANA, "acknowledge"))
     assert paged(hear(taken.state, said(taken.state, ANA, "cannot"))) == [(1, (CEM,))]
     alone = raised((ANA,)).state
-    silent = hear(alone, said(alone, ANA, "acknowledge"), said(alone, ANA, "cannot"))
-    assert isinstance(silent.state.ladder, Silent)
+    nobody = hear(alone, said(alone, ANA, "acknowledge"), said(alone, ANA, "cannot"))
+    assert one(nobody, LadderEnded).how == "nobody"
+
+
+def test_one_who_cannot_after_all_on_the_last_rung_has_the_silent_ones_below_paged_again() -> None:
+    up = ring(raised((ANA,), (DORA,)))
+    back = hear(up.state, said(up.state, DORA, "acknowledge"), said(up.state, DORA, "cannot"))
+    assert paged(back) == [(1, (ANA,))]
 
 
 def test_a_timer_of_an_earlier_turn_or_another_ladder_has_no_effect() -> None:
@@ -291,8 +352,10 @@ def test_when_the_request_ends_the_ladder_does_and_a_late_answer_hears_so(end: C
     assert outcomes(hear(step.state, said(case, ANA, "acknowledge"))) == ["ended"]
 
 
-def test_a_crisis_heard_after_the_closing_of_its_case_is_taken_seriously() -> None:
-    assert paged(hear(Case(), CaseClosing(), crisis((ANA,)))) == [(0, (ANA,))]
+def test_a_crisis_heard_after_the_closing_of_its_case_begins_no_ladder_that_nobody_could_end() -> None:
+    step = hear(Case(), CaseClosing(), crisis((ANA,)))
+    assert (step.facts, step.alarms, step.state.ladder) == ((), (), None)
+    assert standing(step.state).owner is None
 
 
 def test_a_reply_to_an_unknown_page_or_by_somebody_else_changes_nothing_and_is_on_record() -> None:
@@ -304,7 +367,7 @@ def test_a_reply_to_an_unknown_page_or_by_somebody_else_changes_nothing_and_is_o
         assert step.acts == ("page reply refused",)
 
 
-def test_the_regional_duty_coordinator_is_paged_last_and_stays_paged() -> None:
+def test_the_regional_duty_coordinator_is_paged_last_and_then_with_everybody() -> None:
     step = raised((ANA,), (BEN,), (DORA,))
     second = ring(step)
     third = ring(second)
@@ -312,5 +375,5 @@ def test_the_regional_duty_coordinator_is_paged_last_and_stays_paged() -> None:
         [(0, (ANA,))],
         [(1, (BEN,))],
         [(2, (DORA,))],
-        [(2, (DORA,))],
+        [(2, (ANA, BEN, DORA))],
     ]

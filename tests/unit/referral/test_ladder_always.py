@@ -7,25 +7,26 @@ from datetime import timedelta
 from typing import get_args
 from uuid import uuid4
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.referral.domain.case import Case, standing
-from services.referral.domain.effects import TimeIsUp
+from services.referral.domain.effects import Step, TimeIsUp
 from services.referral.domain.heard import Heard
-from services.referral.domain.ladder import Acknowledged, Ended, Paging, Silent
-from shared.events.intake import CaseClosed, CaseClosing, CaseWithdrawn, CrisisRaised
+from services.referral.domain.ladder import Acknowledged, Ended, Nobody, Paging, Silent
+from shared.events.intake import BarsChanged, CaseClosed, CaseClosing, CaseWithdrawn, CrisisRaised
 from shared.events.notify import PageReplied, PageSettled, PageVerb
 from shared.events.referral import RungPaged
 from tests.unit.referral.given import ANA, BEN, CEM, DORA, NOW, TC, ask, crisis, hear, outcomes, told
 
 RUNGS = ((ANA, BEN), (BEN, CEM), (DORA,))
 BARRED = CEM
-CAUSES = (CrisisRaised, TimeIsUp, PageSettled, PageReplied)
+CAUSES = (CrisisRaised, TimeIsUp, PageSettled, PageReplied, BarsChanged)
 
 
 def _may_be_heard(case: Case) -> Iterator[Heard]:
     yield from (crisis(*RUNGS, asked=ask(TC, bars=(BARRED,))), CaseClosing(), CaseWithdrawn(), CaseClosed())
+    yield BarsChanged(bars=(BARRED, BEN))
     if case.ladder is None:
         return
     ladder = case.ladder.ladder
@@ -42,6 +43,12 @@ walks = st.lists(st.integers(0, 1000), max_size=25)
 
 def _walk(choices: list[int]) -> Iterator[tuple[Case, Heard, Case, list[RungPaged], int]]:
     """Before, what was heard, after, whom it paged, and how many replies it settled."""
+    for before, said, after, step in _steps(choices):
+        yield before, said, after, told(step.facts, RungPaged), len(outcomes(step))
+
+
+def _steps(choices: list[int]) -> Iterator[tuple[Case, Heard, Case, Step[Case]]]:
+    """Before, what was heard, after, and the step between them."""
     case = hear(Case(), crisis(*RUNGS, asked=ask(TC, bars=(BARRED,)))).state
     for number, choice in enumerate(choices):
         options = list(_may_be_heard(case))
@@ -50,10 +57,11 @@ def _walk(choices: list[int]) -> Iterator[tuple[Case, Heard, Case, list[RungPage
         if number * 3 < len(choices) * 2 and isinstance(said, CaseClosing | CaseWithdrawn):
             continue
         step = hear(case, said, at=NOW + timedelta(minutes=number))
-        yield case, said, step.state, told(step.facts, RungPaged), len(outcomes(step))
+        yield case, said, step.state, step
         case = step.state
 
 
+@settings(deadline=None)
 @given(choices=walks)
 def test_a_ladder_never_goes_down_and_every_paging_has_a_cause(choices: list[int]) -> None:
     for before, said, after, paged, settled in _walk(choices):
@@ -65,15 +73,17 @@ def test_a_ladder_never_goes_down_and_every_paging_has_a_cause(choices: list[int
             assert len(after.ladder.ladder.pages) >= len(before.ladder.ladder.pages)
 
 
+@settings(deadline=None)
 @given(choices=walks)
 def test_a_barred_person_is_never_paged_and_nobody_who_cannot_is_paged_again(choices: list[int]) -> None:
     for before, _, _, paged, _ in _walk(choices):
         persons = {person for fact in paged for _, person in fact.pages}
-        assert BARRED not in persons
-        if before.ladder and not isinstance(before.ladder, Ended):
+        assert not persons & set(before.ask.bars if before.ask else ())
+        if before.ladder and not isinstance(before.ladder, Nobody | Ended):
             assert not persons & {page.person for page in before.ladder.ladder.pages if page.cannot}
 
 
+@settings(deadline=None)
 @given(choices=walks)
 def test_somebody_is_always_paged_or_has_taken_it_or_it_is_the_operators(choices: list[int]) -> None:
     for _, _, after, _, _ in _walk(choices):
@@ -86,6 +96,23 @@ def test_somebody_is_always_paged_or_has_taken_it_or_it_is_the_operators(choices
             case Acknowledged():
                 assert after.ladder.by in after.ladder.ladder.takers
             case Silent():
+                # Somebody can, or could not be reached: neither is left alone.
                 assert stands.owner == "operator"
+                assert after.ladder.ladder.everybody
+            case Nobody():
+                assert (stands.owner, after.ladder.ladder.everybody) == ("operator", ())
             case _:
                 assert after.ladder is None or stands.owner is None
+
+
+@settings(deadline=None)
+@given(choices=walks)
+def test_while_anybody_can_take_it_a_timer_goes_on_paging(choices: list[int]) -> None:
+    waits: set[int] = {1}
+    for before, said, after, step in _steps(choices):
+        waits |= {alarm.version for alarm in step.alarms}
+        known = after.ladder.ladder if after.ladder else None
+        if before.ladder and known and before.ladder.ladder.ladder_id != known.ladder_id:
+            waits = {alarm.version for alarm in step.alarms}
+        if isinstance(after.ladder, Paging | Silent | Acknowledged) and known:
+            assert known.turn in waits, said

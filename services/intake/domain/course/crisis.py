@@ -31,10 +31,10 @@ from shared.errors import Refused
 from shared.events.envelope import Fact
 from shared.events.intake import Ask, CrisisRaised, RequestSubmitted
 from shared.events.notify import PageSettled
-from shared.events.referral import HumanContactConfirmed, LadderAcknowledged, LadderEnded, RungPaged
+from shared.events.referral import HumanContactConfirmed, LadderAcknowledged, LadderEnded, LadderGivenBack, RungPaged
 from shared.types import PersonId, Urgency
 
-OfAlarm = RungPaged | PageSettled | LadderAcknowledged | HumanContactConfirmed | LadderEnded
+OfAlarm = RungPaged | PageSettled | LadderAcknowledged | LadderGivenBack | HumanContactConfirmed | LadderEnded
 KEPT_LADDERS = 20
 
 
@@ -48,13 +48,16 @@ def alarmed(case: Case, what: OfAlarm) -> Step:
     alarm = replace(alarm, ladder=what.ladder)
     match what:
         case RungPaged(pages=pages):
-            alarm = replace(alarm, planned=alarm.planned + len(pages), late=bool(alarm.takers))
+            alarm = replace(_going_on(alarm), planned=alarm.planned + len(pages), late=bool(alarm.takers))
         case PageSettled(outcome="accepted"):
             alarm = replace(alarm, accepted=alarm.accepted + 1)
         case PageSettled():
             alarm = replace(alarm, failed=alarm.failed + 1)
         case LadderAcknowledged(ladder=ladder, person=person):
             return _taken(case, alarm, Taker(person, ladder))
+        case LadderGivenBack(person=person):
+            takers = tuple(one for one in alarm.takers if one.person != person)
+            alarm = replace(alarm, takers=takers, late=alarm.late and bool(takers))
         case HumanContactConfirmed():
             return Step(replace(case, alarm=replace(alarm, contact=True), served=True))
         case LadderEnded(how=how):
@@ -69,13 +72,20 @@ def _fresh(alarm: Alarm) -> Alarm:
     return Alarm(earlier=(*alarm.earlier, *over)[-KEPT_LADDERS:])
 
 
+def _going_on(alarm: Alarm) -> Alarm:
+    """Somebody could after all."""
+    return replace(alarm, ended=None) if alarm.ended == "nobody" else alarm
+
+
 def _taken(case: Case, alarm: Alarm, taker: Taker) -> Step:
-    if taker in alarm.takers:
+    if taker.person in case.ask.bars:
+        # Referral had not heard of it: it takes the page on in a moment, and nothing is shown or said until then.
         return Step(replace(case, alarm=alarm))
-    after = replace(case, alarm=replace(alarm, takers=(*alarm.takers, taker), late=False))
-    if isinstance(case.stage, Over) or taker.person in case.ask.bars:
+    others = tuple(one for one in alarm.takers if one != taker)
+    after = replace(case, alarm=replace(_going_on(alarm), takers=(*others, taker), late=False))
+    if isinstance(case.stage, Over):
         return Step(after)
-    # In an emergency everything is released at once: who takes the page must be able to call.
+    # In an emergency everything is released at once: who takes the page must be able to call. Also who takes it again.
     return Step(after, (showing.to_taker(case, taker),), acts=("contact_released",))
 
 

@@ -27,7 +27,7 @@ def heard(case: Known, what: object, now: datetime) -> Step:
         case Endangered():
             return endangered(case, what, now)
         case NamesFound(people):
-            return barred(case, people)
+            return barred(case, people, now)
         case _ if isinstance(what, Act):
             return acted(case, what, now)
         case _ if isinstance(what, OfAlarm):

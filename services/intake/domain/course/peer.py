@@ -87,14 +87,25 @@ def matched(case: Case, what: object, now: datetime) -> Step:
     return Step(case)
 
 
-def barred(case: Case, people: tuple[PersonId, ...]) -> Step:
-    """Whoever a name now stands for is barred from now on, and stays so when the directory changes again."""
+def barred(case: Case, people: tuple[PersonId, ...], now: datetime) -> Step:
+    """Whoever a name now stands for is barred from now on, and stays so when the directory changes again.
+
+    The others hear it in a moment and pass on what such a person holds; from here nothing is shown to them any more.
+    """
     bars = tuple(sorted({*case.ask.bars, *people}))
     if isinstance(case.stage, Over) or len(bars) == len(case.ask.bars):
         return Step(case)
     ask = case.ask.model_copy(update={"bars": bars})
     left = tuple(one for one in case.shortlist if one.person not in bars)
-    return Step(replace(case, ask=ask, shortlist=left), (BarsChanged(bars=bars),), acts=("bars_changed",))
+    after = replace(case, ask=ask, shortlist=left)
+    if case.alarm is not None:
+        takers = tuple(one for one in case.alarm.takers if one.person not in bars)
+        after = replace(after, alarm=replace(case.alarm, takers=takers))
+    support = support_of(case)
+    if support is not None and support.person in bars:
+        ended = (*case.ended, support.assignment)[-KEPT_ENDED:]
+        after = replace(after, stage=Searching(now + within(ask.policy.answer_within_s)), ended=ended)
+    return Step(after, (BarsChanged(bars=bars),), acts=("bars_changed",))
 
 
 def anew(case: Case) -> Case:

@@ -1,4 +1,4 @@
-"""Who is shown how to reach the requester. Every `ContactReleased` is made here.
+"""Who is shown how to reach the requester. Every `ContactReleased` is made here, and every one of an emergency.
 
 A clinician sees it by a live consent alone (I13); a peer after the requester's OK where that was asked for; whoever
 takes an emergency's page at once, since they must be able to call.
@@ -10,7 +10,7 @@ from datetime import datetime
 
 from services.intake.domain.case import Accepted, Case, Support, Taker, support_of
 from services.intake.domain.clinical import With, live_consent, path_of
-from shared.events.intake import Adviser, ContactReleased
+from shared.events.intake import Adviser, ContactReleased, ContactReleasedInCrisis
 
 _WITH_CLINICIAN: tuple[Adviser, ...] = ("clinician", "coordinator", "peer")
 _WITHOUT: tuple[Adviser, ...] = ("coordinator", "peer")
@@ -29,9 +29,9 @@ def to_peer(case: Case, support: Support) -> ContactReleased:
     )
 
 
-def to_taker(case: Case, taker: Taker) -> ContactReleased:
-    """To whoever took an emergency's page."""
-    return ContactReleased(assignment=taker.ladder, recipient=taker.person, sealed=case.reach, about=case.ask.about)
+def to_taker(case: Case, taker: Taker) -> ContactReleasedInCrisis:
+    """To whoever took an emergency's page, on the lane of emergencies."""
+    return ContactReleasedInCrisis(ladder=taker.ladder, recipient=taker.person, sealed=case.reach, about=case.ask.about)
 
 
 def to_clinician(case: Case, clinical: With, now: datetime) -> ContactReleased | None:
@@ -48,10 +48,10 @@ def to_clinician(case: Case, clinical: With, now: datetime) -> ContactReleased |
     )
 
 
-def to_all(case: Case, now: datetime) -> tuple[ContactReleased, ...]:
+def to_all(case: Case, now: datetime) -> tuple[ContactReleased | ContactReleasedInCrisis, ...]:
     """To everybody who was shown an older way, or that there was none."""
     support, alarm, clinical = support_of(case), case.alarm, case.clinical
-    shown: list[ContactReleased | None] = []
+    shown: list[ContactReleased | ContactReleasedInCrisis | None] = []
     if support is not None and not isinstance(case.stage, Accepted):
         shown.append(to_peer(case, support))
     if alarm is not None:

@@ -10,10 +10,18 @@ from uuid import UUID
 
 from services.notify.domain import intents
 from services.notify.domain.case import Answer, CaseState, Step
-from services.notify.domain.deciding import consults, messages, offers, pages, referrals, replies, waiting
+from services.notify.domain.deciding import barring, consults, messages, offers, pages, referrals, replies, waiting
 from services.notify.domain.deciding.planning import Planner
 from services.notify.domain.waits import Thing
-from shared.events.intake import CaseClosed, CaseWithdrawn, ChoiceOverdue, ContactReleased, OutreachAsked
+from shared.events.intake import (
+    BarsChanged,
+    CaseClosed,
+    CaseWithdrawn,
+    ChoiceOverdue,
+    ContactReleased,
+    ContactReleasedInCrisis,
+    OutreachAsked,
+)
 from shared.events.referral import AnswerSettled
 
 Stop = CaseWithdrawn | CaseClosed
@@ -25,6 +33,8 @@ Course = (
     | waiting.Heard
     | ChoiceOverdue
     | ContactReleased
+    | ContactReleasedInCrisis
+    | BarsChanged
     | OutreachAsked
     | AnswerSettled
 )
@@ -86,16 +96,24 @@ def _heard(plan: Planner, state: CaseState, fact: Course) -> Step:
         case ChoiceOverdue():
             thing = Thing("choice", fact.assignment or state.case_id)
             return plan.count(state, thing, fact.recipients, until=fact.due)
-        case ContactReleased():
-            if fact.consent is not None or fact.assignment in state.referrals:
-                return referrals.released(plan, state, fact)
-            return offers.released(plan, state, fact)
+        case ContactReleased() | ContactReleasedInCrisis():
+            return _released(plan, state, fact)
+        case BarsChanged():
+            return barring.barred(plan, state, fact)
         case OutreachAsked():
             return messages.outreach(plan, state, fact)
         case AnswerSettled():
             return Step(state.with_outcome(fact.reply, fact.outcome))
         case _:
             assert_never(fact)
+
+
+def _released(plan: Planner, state: CaseState, fact: ContactReleased | ContactReleasedInCrisis) -> Step:
+    if isinstance(fact, ContactReleasedInCrisis):
+        return pages.released(plan, state, fact)
+    if fact.consent is not None or fact.assignment in state.referrals:
+        return referrals.released(plan, state, fact)
+    return offers.released(plan, state, fact)
 
 
 def _over(plan: Planner, state: CaseState) -> CaseState:

@@ -44,7 +44,7 @@ def _opened(plan: Planner, state: CaseState, known: Consult, fact: ConsultOpened
     consult = replace(known, kind=fact.kind, state="open", topics=fact.topics, question=fact.sealed)
     after = state.with_consult(consult)
     live, next_id = seat_of(state.matters.values(), fact.consult, fact.adviser)
-    if live is None:
+    if live is None and fact.adviser not in state.barred:
         after = after.with_matter(Matter(next_id, fact.adviser, "consult", part_of=fact.consult))
     return _mail(plan, after, fact.consult, fact.adviser, fact.due)
 

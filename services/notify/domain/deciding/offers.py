@@ -7,12 +7,11 @@ from typing import assert_never
 
 from services.notify.domain import intents
 from services.notify.domain.case import CaseState, Step
-from services.notify.domain.deciding import consults
+from services.notify.domain.deciding import consults, pages
 from services.notify.domain.deciding.planning import Planner, moved
 from services.notify.domain.matters import Matter
-from services.notify.domain.things import seat_id
 from services.notify.domain.waits import PRESSING, Thing
-from shared.events.intake import ContactReleased
+from shared.events.intake import ContactReleased, ContactReleasedInCrisis
 from shared.events.matching import (
     AssignmentEnded,
     NobodyFound,
@@ -82,18 +81,15 @@ def _assigned(state: CaseState, fact: PeerAssigned) -> CaseState:
 
 
 def released(plan: Planner, state: CaseState, fact: ContactReleased) -> Step:
-    """A peer, or whoever took a page, may see how to reach the requester."""
-    page = next((m for m in state.matters.values() if m.kind == "page" and m.ladder == fact.assignment), None)
-    ladder = page.ladder if page is not None else None
-    # The end of a ladder travels on another topic and may have been heard first.
-    if any(m.ladder == ladder and m.state == "ended" for m in state.matters.values() if ladder is not None):
-        return Step(state)
-    own = state.matters.get(fact.assignment)
-    other = own is not None and own.person != fact.recipient
-    # A ladder may be taken by a second person while the first one has not reached the requester yet.
-    matter_id = seat_id(fact.assignment, fact.recipient) if other and ladder is not None else fact.assignment
-    known = state.matters.get(matter_id) or Matter(matter_id, fact.recipient, "assignment", ladder=ladder)
-    if known.state != "open" or known.person != fact.recipient:
+    """The peer may see how to reach the requester."""
+    if state.pages(fact.assignment):
+        # As it was said of a ladder before emergencies had a fact of their own for it.
+        seat = ContactReleasedInCrisis(
+            ladder=fact.assignment, recipient=fact.recipient, sealed=fact.sealed, about=fact.about
+        )
+        return pages.released(plan, state, seat)
+    known = state.matters.get(fact.assignment) or Matter(fact.assignment, fact.recipient, "assignment")
+    if known.state != "open" or known.person != fact.recipient or fact.recipient in state.barred:
         return Step(state)
     after = state.with_matter(
         replace(
@@ -108,7 +104,7 @@ def released(plan: Planner, state: CaseState, fact: ContactReleased) -> Step:
     if known.released:
         return Step(after)
     expires = plan.now + intents.DETAILS_WITHIN
-    return plan.plan(after, "details", [(fact.recipient, matter_id)], expires=expires, crisis=ladder is not None)
+    return plan.plan(after, "details", [(fact.recipient, fact.assignment)], expires=expires)
 
 
 def _assignment_ended(plan: Planner, state: CaseState, fact: AssignmentEnded) -> CaseState:

@@ -34,7 +34,10 @@ class Planner:
         expires: datetime,
         crisis: bool = False,
     ) -> Step:
-        """Plan a message to each (person, subject); with `crisis` on the crisis lane whatever the case."""
+        """Plan a message to each (person, subject); with `crisis` on the crisis lane whatever the case.
+
+        Nothing is planned for who is barred, whichever fact names them.
+        """
         klass: intents.Class = "count" if template == "count" else "crisis" if template == "page" else "ordinary"
         if (crisis or state.is_emergency) and klass == "ordinary" and template != "outreach":
             klass = "crisis"
@@ -50,6 +53,7 @@ class Planner:
                 planned_at=self.now,
             )
             for person, subject in asked
+            if person not in state.barred
         )
         return Step(replace(state, intents={**state.intents, **{one.intent_id: one for one in planned}}), sends=planned)
 

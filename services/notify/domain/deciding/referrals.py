@@ -109,6 +109,9 @@ def _requested(plan: Planner, state: CaseState, known: Referral, fact: ReferralR
         return Step(state.with_referral(replace(known, direct=fact.direct)))
     now = replace(known, state="requested", clinician=fact.clinician, direct=fact.direct, confirmed=frozenset())
     after = state.with_referral(now)
+    if fact.clinician in state.barred:
+        # Referral had not heard of it, and asks the next one in a moment.
+        return Step(after)
     if live is None:
         live = Matter(
             next_id,
@@ -163,7 +166,7 @@ def released(plan: Planner, state: CaseState, fact: ContactReleased) -> Step:
     known = state.referrals.get(fact.assignment) or Referral(fact.assignment, "accepted", fact.recipient)
     live, next_id = seat_of(state.matters.values(), fact.assignment, fact.recipient)
     gave_up = live is None and any(seat.person == fact.recipient for seat in state.seats(fact.assignment))
-    if known.over or gave_up:
+    if known.over or gave_up or fact.recipient in state.barred:
         return Step(state)
     seat = live or Matter(next_id, fact.recipient, "referral", part_of=fact.assignment)
     if known.state in {"consent_asked", "requested"}:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from services.notify.domain.case import Answer, CaseState, Step
+from services.notify.domain.deciding import pages
 from services.notify.domain.deciding.planning import Planner
 from services.notify.domain.matters import Matter, Reply
 from services.notify.domain.things import RESOURCES, Consult
@@ -41,6 +42,8 @@ def answered(plan: Planner, state: CaseState, answer: Answer) -> Step:
     if fact is None:
         return Step(state)
     after = replace(state, replies={**state.replies, reply.reply_id: reply})
+    if matter.kind == "page" and reply.verb == "cannot":
+        after = pages.given_back(after, matter)
     if isinstance(fact, ConsultAsked):
         after = after.with_consult(
             Consult(

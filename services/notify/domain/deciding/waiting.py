@@ -11,10 +11,10 @@ from dataclasses import replace
 from services.notify.domain.case import CaseState
 from services.notify.domain.waits import Kind, Wait, closed
 from shared.events.envelope import Fact
-from shared.events.intake import AnotherPeerAsked, BarsChanged, CaseClosing, ContactReleased, PeerChosen
+from shared.events.intake import AnotherPeerAsked, CaseClosing, ContactReleased, PeerChosen
 from shared.events.matching import AssignmentEnded, ContactConfirmed, PeerAssigned, ShortlistReady
 
-Heard = ShortlistReady | ContactConfirmed | PeerChosen | AnotherPeerAsked | BarsChanged | CaseClosing
+Heard = ShortlistReady | ContactConfirmed | PeerChosen | AnotherPeerAsked | CaseClosing
 """Facts that mean nothing here but the end of a wait."""
 
 _TAKEN = frozenset({"accepted", "in_progress", "completed"})
@@ -40,14 +40,7 @@ def withdrawn(state: CaseState) -> CaseState:
 
 def _quieter(state: CaseState, fact: Fact) -> CaseState:
     """Remembered, because what began before this may be heard of after it."""
-    match fact:
-        case BarsChanged(bars=bars):
-            uncounted = state.uncounted | set(bars)
-        case CaseClosing():
-            uncounted = state.uncounted | {state.case_id}
-        case _:
-            return state
-    return replace(state, uncounted=uncounted) if uncounted != state.uncounted else state
+    return replace(state, quiet=True) if isinstance(fact, CaseClosing) and not state.quiet else state
 
 
 def _ended_by(state: CaseState, fact: Fact) -> Kind | None:
