@@ -172,6 +172,8 @@ class ContactReleased(Fact):
     about: About = "self"
     consent: UUID | None = None
     """Of a referral: the live consent that allows it."""
+    expires: AwareDatetime | None = None
+    """When that consent has run out: nothing is shown by it from then on. A newer release brings a later time."""
 
 
 class ChoiceOverdue(Fact):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from services.notify.domain import views
@@ -107,11 +108,11 @@ async def shown(tx: Transaction, keyring: Keyring, page: Page, *, reveal: bool) 
     plain = Shown(page.link.purpose, page.case_id, views.view(matter, page.replies, now, page.around), page.language)
     if matter is None or not matter.stands(now):
         return plain
-    plain = _plain(page, matter, plain)
+    plain = _plain(page, matter, plain, now)
     if not reveal or page.link.purpose not in REVEALING:
         return plain
     plain = replace(plain, revealed=True, advice=await _opened_advice(tx, keyring, page, plain.advice))
-    if page.link.purpose == "consult" or not matter.released:
+    if page.link.purpose == "consult" or not matter.shows(now):
         return plain
     if matter.sealed is None:
         return replace(plain, they_call=True)
@@ -123,12 +124,12 @@ async def shown(tx: Transaction, keyring: Keyring, page: Page, *, reveal: bool) 
     return replace(plain, reach=reach)
 
 
-def _plain(page: Page, matter: Matter, plain: Shown) -> Shown:
+def _plain(page: Page, matter: Matter, plain: Shown, now: datetime) -> Shown:
     """What the session of the link may see again and again."""
     plain = replace(plain, urgency=matter.urgency, manner=matter.manner)
     match page.link.purpose:
         case "case":
-            if not matter.released:
+            if not matter.shows(now):
                 return plain
             return replace(
                 plain,
@@ -147,7 +148,7 @@ def _plain(page: Page, matter: Matter, plain: Shown) -> Shown:
                 plain,
                 referrals=(referral,) if referral else (),
                 wants_language=matter.language,
-                about=matter.about if matter.released else "self",
+                about=matter.about if matter.shows(now) else "self",
             )
         case _:
             return plain

@@ -28,6 +28,7 @@ Told = Literal[
     "answer_sent",
     "referral_yours",
     "referral_held",
+    "consent_over",
 ]
 """What a page says: one key of `domain.texts` each."""
 
@@ -79,7 +80,7 @@ def view(matter: Matter | None, replies: Iterable[Reply], now: datetime, around:
     if matter.state == "ended":
         return View("ended")
     if matter.kind == "referral" and matter.state == "accepted":
-        return View(_accepted(matter, around), left)
+        return View(_accepted(matter, around, now), left)
     if given:
         return View(_came_of(matter, given[-1]), left)
     return View(_untouched(matter, now), left)
@@ -183,12 +184,14 @@ def _after(matter: Matter, referral: Referral) -> Mapping[Word, bool]:
     }
 
 
-def _accepted(matter: Matter, around: Around) -> Told:
+def _accepted(matter: Matter, around: Around, now: datetime) -> Told:
     referral = around.referrals.get(matter.part_of) if matter.part_of else None
     if referral is None or referral.over:
         return "ended"
     if not matter.released:
         return "details_follow"
+    if not matter.shows(now):
+        return "consent_over"
     return "referral_held" if _held(matter, referral) else "referral_yours"
 
 

@@ -36,7 +36,7 @@ class Asked:
     def __init__(self, stand: Stand, case: CaseId, clinician: PersonId) -> None:
         self.stand, self.case, self.clinician = stand, case, clinician
         self.referral, self.consent = clock.random_id(), clock.random_id()
-        self.path, self.browser = "", stand.browser()
+        self.path, self.browser, self.sealed = "", stand.browser(), b""
 
     async def request(self, *, direct: bool = False) -> Answer:
         due = await self.stand.now() + timedelta(hours=24)
@@ -59,16 +59,27 @@ class Asked:
         await self.stand.hear(self.case, AnswerSettled.model_validate({"reply": reply, "outcome": outcome}))
 
     async def accepted(self) -> Answer:
-        """It is accepted and released; the page in answer to the PIN."""
+        """It is accepted and released for thirty days; the page in answer to the PIN."""
         due = await self.stand.now() + timedelta(hours=24)
         await self.stand.hear(
             self.case,
             ReferralAccepted(referral=self.referral, clinician=self.clinician, consent=self.consent, due=due),
         )
-        sealed = await self.stand.sealed_reach(self.case, REACH)
+        self.sealed = await self.stand.sealed_reach(self.case, REACH)
+        return await self.released(clock.random_id())
+
+    async def released(self, consent: UUID) -> Answer:
+        """Released by this consent, which was given just now."""
+        expires = await self.stand.now() + timedelta(days=30)
         await self.stand.hear(
             self.case,
-            ContactReleased(assignment=self.referral, recipient=self.clinician, sealed=sealed, consent=self.consent),
+            ContactReleased(
+                assignment=self.referral,
+                recipient=self.clinician,
+                sealed=self.sealed,
+                consent=consent,
+                expires=expires,
+            ),
         )
         await self.stand.send()
         return await self.browser.enter(self.path)
@@ -174,6 +185,21 @@ async def test_after_a_withdrawn_consent_nothing_is_shown_and_one_neutral_line_f
     assert await stand.sql.fetchval("SELECT count(*) FROM matters WHERE sealed IS NOT NULL") == 0
     await stand.send()
     assert "no longer needed" in stand.mailman.text(CLINICIAN)
+
+
+async def test_a_consent_that_has_run_out_shows_nothing_until_it_is_given_again(stand: Stand) -> None:
+    it = await asked(stand)
+    await it.request()
+    assert "+18015550142" in text_of(await it.accepted())
+    await stand.hear(it.case, ReferralInProgress(referral=it.referral, clinician=it.clinician))
+    await stand.move_clock(timedelta(days=31))
+    page = text_of(await it.browser.enter(it.path))
+    assert "+18015550142" not in page
+    assert "Their yes counts for 30 days and is over" in page
+    assert "enter your PIN" not in page
+    before = len(stand.mailman.to(CLINICIAN))
+    assert "+18015550142" in text_of(await it.released(clock.random_id()))
+    assert len(stand.mailman.to(CLINICIAN)) == before + 1
 
 
 async def of_peer(stand: Stand) -> tuple[Asked, Browser, str, UUID]:

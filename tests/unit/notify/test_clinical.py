@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 
 from services.notify.domain.case import Answer
 from services.notify.domain.deciding import What
+from services.notify.domain.deciding.referrals import CONSENT_LASTS
 from services.notify.domain.intents import Ended, Start
 from services.notify.domain.matters import KIND_OF, VERBS, Word, settler
 from services.notify.domain.outcomes import Accepted, NotSent, Unknown
@@ -108,8 +109,8 @@ def accepted(clinician: PersonId = CARA) -> ReferralAccepted:
     return ReferralAccepted(referral=REFERRAL, clinician=clinician, consent=CONSENT, due=DUE)
 
 
-def released(clinician: PersonId = CARA) -> ContactReleased:
-    return ContactReleased(assignment=REFERRAL, recipient=clinician, sealed=b"sealed", consent=CONSENT)
+def released(clinician: PersonId = CARA, expires: datetime | None = None) -> ContactReleased:
+    return ContactReleased(assignment=REFERRAL, recipient=clinician, sealed=b"sealed", consent=CONSENT, expires=expires)
 
 
 def test_advice_is_asked_once_of_whom_the_program_has_and_not_again_while_it_waits() -> None:
@@ -259,6 +260,37 @@ def test_after_a_withdrawn_consent_nothing_is_shown_whenever_it_is_heard(positio
     seat = story.state.matters.get(SEAT)
     assert seat is None or (seat.state, seat.sealed) == ("ended", None)
     assert shown(story, SEAT) == View("ended")
+
+
+@pytest.mark.parametrize("said", [timedelta(days=30), timedelta(days=12), None])
+def test_a_consent_shows_nothing_any_more_when_it_has_run_out_until_it_is_released_anew(said: timedelta | None) -> None:
+    story = Story().then(requested(), accepted(), released(expires=NOW + said if said else None))
+    lasts = said or CONSENT_LASTS
+    story.now = NOW + lasts - timedelta(seconds=1)
+    assert shown(story, SEAT).told == "referral_yours"
+    assert story.state.matters[SEAT].shows(story.now)
+    story.now = NOW + lasts
+    # What ends it or puts it on hold can still be said.
+    assert shown(story, SEAT) == View("consent_over", ("handoff", "hold", "cannot_go_on"))
+    assert not story.state.matters[SEAT].shows(story.now)
+    story.then(released(expires=story.now + CONSENT_LASTS))
+    assert shown(story, SEAT).told == "referral_yours"
+    assert len(story.of("released")) == 2
+
+
+def test_a_release_that_comes_when_its_consent_has_run_out_shows_nothing_and_mails_nobody() -> None:
+    story = Story().then(requested(), accepted())
+    story.now = NOW + timedelta(days=31)
+    story.then(released(expires=NOW + timedelta(days=30)))
+    assert (shown(story, SEAT).told, story.of("released")) == ("consent_over", [])
+
+
+def test_a_new_reach_by_the_same_consent_lasts_no_longer_and_is_not_mailed() -> None:
+    until = NOW + timedelta(days=30)
+    story = Story().then(requested(), accepted(), released(expires=until))
+    story.now = NOW + timedelta(days=20)
+    story.then(released(expires=until))
+    assert (story.state.matters[SEAT].released_until, len(story.of("released"))) == (until, 1)
 
 
 def test_a_late_release_shows_nothing_to_a_clinician_who_has_given_it_back() -> None:
