@@ -136,7 +136,7 @@ def _plain(page: Page, matter: Matter, plain: Shown, now: datetime) -> Shown:
                 about=matter.about,
                 advisers=matter.advisers,
                 advice=tuple(Advice(one) for one in page.around.asked_in(matter)),
-                referrals=page.around.for_peer,
+                referrals=page.around.referred_in(matter),
                 given=views.given_kinds(matter, page.replies),
             )
         case "consult":

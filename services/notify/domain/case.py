@@ -45,6 +45,15 @@ class CaseState:
         """What a page of this case needs besides its own matter."""
         return Around(self.consults, self.referrals)
 
+    @property
+    def clinician_wanted_in(self) -> UUID | None:
+        """The assignment whose peer was the last to say that a clinician is wanted.
+
+        For what was said by a referral of before it named the assignment itself: it acts on nothing else.
+        """
+        said = [reply for reply in self.replies.values() if reply.verb == "clinician"]
+        return max(said, key=lambda one: one.received_at).subject if said else None
+
     def with_matter(self, matter: Matter) -> CaseState:
         """The same with this matter in it."""
         return replace(self, matters={**self.matters, matter.matter_id: matter})

@@ -142,9 +142,11 @@ def _left_to_peer(matter: Matter, given: list[Reply], around: Around) -> tuple[W
         "advice": bool(matter.advisers)
         and "advice" not in waiting
         and not any(one.waits and one.kind == "advice" for one in around.asked_in(matter)),
-        "clinician": "clinician" not in waiting and not informed and not any(not one.over for one in around.for_peer),
+        "clinician": "clinician" not in waiting
+        and not informed
+        and not any(not one.over for one in around.referred_in(matter)),
         "resources": "resources" not in waiting and given_kinds(matter, given) < set(RESOURCES),
-        "handoff": "handoff" not in waiting and around.hand_off is not None,
+        "handoff": "handoff" not in waiting and around.hand_off(matter) is not None,
         "step_back": True,
         "close": True,
     }

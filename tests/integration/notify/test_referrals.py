@@ -13,20 +13,23 @@ from shared.events.intake import ConsentWithdrawn, ContactReleased
 from shared.events.notify import ReferralReplied
 from shared.events.referral import (
     AnswerSettled,
+    ConsentAsked,
     ConsentReminded,
     HandoffConfirmed,
+    LadderAcknowledged,
     ReferralAccepted,
     ReferralCancelled,
     ReferralCompleted,
     ReferralFailed,
     ReferralInProgress,
     ReferralRequested,
+    RungPaged,
 )
 from shared.types import CaseId, PersonId, Urgency
 from tests.integration.notify.stand import Browser, Stand, text_of
 from tests.unit.shared.asgi import Answer
 
-CLINICIAN, PEER = "cara@example.org", "ana@example.org"
+CLINICIAN, PEER, OTHER = "cara@example.org", "ana@example.org", "ben@example.org"
 REACH = b'{"channel": "call", "address": "+18015550142", "safe_times": "after 18:00", "leave_message": false}'
 
 
@@ -203,11 +206,14 @@ async def test_a_consent_that_has_run_out_shows_nothing_until_it_is_given_again(
 
 
 async def of_peer(stand: Stand) -> tuple[Asked, Browser, str, UUID]:
-    """A referral beside a peer, who looks at the page of the case."""
+    """A referral that came through a peer, who looks at the page of the case."""
     at = await stand.assigned(PEER, None, clinical="referral")
     browser = stand.browser()
     await browser.enter(at.path)
-    return await asked(stand, at.case), browser, at.path, at.assignment
+    it = await asked(stand, at.case)
+    question = ConsentAsked(referral=it.referral, remind_at=await stand.now(), assignment=at.assignment)
+    await stand.hear(at.case, question)
+    return it, browser, at.path, at.assignment
 
 
 async def test_the_peer_sees_how_far_it_has_come_and_confirms_the_hand_off(stand: Stand) -> None:
@@ -223,6 +229,36 @@ async def test_the_peer_sees_how_far_it_has_come_and_confirms_the_hand_off(stand
     assert (reply.referral, reply.verb) == (it.referral, "handoff")
     await stand.hear(it.case, ReferralInProgress(referral=it.referral, clinician=it.clinician))
     assert "they are with the clinician" in text_of(await browser.get(path))
+
+
+async def test_another_peer_is_told_nothing_of_what_an_earlier_one_began(stand: Stand) -> None:
+    it, browser, path, _ = await of_peer(stand)
+    other = await stand.peer(OTHER)
+    await it.request()
+    assert "nobody has accepted yet" in text_of(await browser.get(path))
+    await stand.hear(it.case, ContactReleased(assignment=clock.random_id(), recipient=other, clinical="referral"))
+    await stand.send()
+    page = text_of(await stand.browser().enter(stand.mailman.link(OTHER)))
+    assert "They want a clinician" in page
+    assert "Clinician:" not in page
+
+
+async def test_whoever_takes_a_page_is_told_nothing_of_the_requesters_treatment(stand: Stand) -> None:
+    it, browser, path, _ = await of_peer(stand)
+    await it.request()
+    await it.accepted()
+    await stand.hear(it.case, ReferralInProgress(referral=it.referral, clinician=it.clinician))
+    assert "they are with the clinician" in text_of(await browser.get(path))
+    taker, ladder, page = await stand.peer(OTHER), clock.random_id(), clock.random_id()
+    expires = await stand.now() + timedelta(minutes=5)
+    await stand.hear(it.case, RungPaged(ladder=ladder, rung=0, pages=((page, taker),), expires=expires))
+    await stand.hear(it.case, LadderAcknowledged(ladder=ladder, person=taker))
+    await stand.hear(it.case, ContactReleased(assignment=ladder, recipient=taker, sealed=it.sealed))
+    await stand.send()
+    shown = text_of(await stand.browser().enter(stand.mailman.link(OTHER)))
+    assert "+18015550142" in shown
+    assert "clinician" not in shown.lower()
+    assert "What has come of it" not in shown
 
 
 async def test_the_peer_is_told_neither_of_a_direct_referral_nor_who_the_clinician_is(stand: Stand) -> None:

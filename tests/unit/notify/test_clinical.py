@@ -84,13 +84,16 @@ def settle(story: Story, outcome: str = "noted") -> Story:
 
 
 def opened(adviser: PersonId = BEN, **more: Any) -> ConsultOpened:
-    return ConsultOpened(
-        consult=CONSULT, adviser=adviser, role="coordinator", topics=("sleep",), sealed=b"?", due=DUE, **more
-    )
+    values = {"role": "coordinator", "topics": ("sleep",), "sealed": b"?", "due": DUE, **more}
+    return ConsultOpened(consult=CONSULT, adviser=adviser, **values)
 
 
 def answered() -> ConsultAnswered:
     return ConsultAnswered(consult=CONSULT, assignment=ASSIGNMENT, asked_by=ANA, adviser=BEN, sealed=b"!")
+
+
+def question(assignment: UUID | None = ASSIGNMENT) -> ConsentAsked:
+    return ConsentAsked(referral=REFERRAL, remind_at=DUE, assignment=assignment)
 
 
 def requested(clinician: PersonId = CARA, *, direct: bool = False) -> ReferralRequested:
@@ -199,7 +202,49 @@ def test_a_direct_referral_is_nobody_elses_business() -> None:
     story = Story().then(held(), begun, accepted(), released())
     assert "clinician" in shown(story).verbs
     assert "handoff" not in shown(story).verbs
-    assert story.state.around.for_peer == ()
+    assert story.state.around.referred_in(story.state.matters[ASSIGNMENT]) == ()
+
+
+NEXT = UUID(int=26)
+
+
+def to_next() -> ContactReleased:
+    """Another peer supports the requester now."""
+    return held().model_copy(update={"assignment": NEXT, "recipient": BEN})
+
+
+def seen_by_next(story: Story) -> tuple[object, ...]:
+    around, matter = story.state.around, story.state.matters[NEXT]
+    return (around.referred_in(matter), around.asked_in(matter), around.hand_off(matter))
+
+
+def test_another_peer_is_told_nothing_of_what_an_earlier_one_began() -> None:
+    gone = AssignmentEnded(assignment=ASSIGNMENT, person=ANA, how="replaced")
+    story = asks(Story().then(held())).then(answered(), question(), requested(), gone, to_next(), accepted())
+    assert seen_by_next(story) == ((), (), None)
+    assert "handoff" not in shown(story, NEXT).verbs
+    assert "clinician" in shown(story, NEXT).verbs
+
+
+def test_suggestions_that_a_referral_service_opens_are_bound_to_the_support_they_were_wanted_in() -> None:
+    ours = opened(kind="outside_help", sealed=None, assignment=ASSIGNMENT)
+    story = Story().then(held(), to_next(), ours)
+    (consult,) = story.state.around.asked_in(story.state.matters[ASSIGNMENT])
+    assert (consult.kind, seen_by_next(story)) == ("outside_help", ((), (), None))
+
+
+@pytest.mark.parametrize("begins", [question(None), opened(kind="outside_help", sealed=None)])
+def test_what_does_not_say_in_which_support_is_bound_to_the_last_wish(begins: What) -> None:
+    story = Story().then(held(clinical="referral"), to_next()).answers("clinician", subject=ASSIGNMENT).then(begins)
+    around, own = story.state.around, story.state.matters[ASSIGNMENT]
+    assert len(around.referred_in(own)) + len(around.asked_in(own)) == 1
+    assert seen_by_next(story) == ((), (), None)
+
+
+def test_a_question_that_is_asked_anew_stays_with_the_peer_it_came_through() -> None:
+    story = Story().then(held(), question(), to_next(), question(NEXT))
+    assert len(story.state.around.referred_in(story.state.matters[ASSIGNMENT])) == 1
+    assert seen_by_next(story) == ((), (), None)
 
 
 def test_a_referral_heard_of_from_intake_first_is_direct_at_once() -> None:
@@ -232,7 +277,7 @@ def test_one_who_was_silent_may_accept_but_not_hold_what_is_asked_of_the_next() 
 
 
 def test_the_peer_confirms_the_hand_off_while_it_is_accepted() -> None:
-    story = Story().then(held(), requested())
+    story = Story().then(held(), question(), requested())
     assert "handoff" not in shown(story).verbs
     story.then(accepted()).answers("handoff", subject=ASSIGNMENT)
     (fact,) = [fact for fact in story.facts if isinstance(fact, ReferralReplied)]

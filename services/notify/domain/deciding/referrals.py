@@ -72,7 +72,7 @@ def _moved_on(plan: Planner, state: CaseState, known: Referral, fact: Moving) ->
         case DirectAsked():
             return state.with_referral(replace(known, direct=True))
         case ConsentAsked():
-            return _consent_asked(plan, state, known)
+            return _consent_asked(plan, state, known, fact)
         case ReferralAccepted():
             return _accepted(state, known, fact)
         case ReferralRejected():
@@ -90,8 +90,9 @@ def _moved_on(plan: Planner, state: CaseState, known: Referral, fact: Moving) ->
             assert_never(fact)
 
 
-def _consent_asked(plan: Planner, state: CaseState, known: Referral) -> CaseState:
+def _consent_asked(plan: Planner, state: CaseState, known: Referral, fact: ConsentAsked) -> CaseState:
     """Asked for the first time; or anew, because an earlier consent has run out, and with it what it allowed."""
+    known = replace(known, assignment=known.assignment or fact.assignment or state.clinician_wanted_in)
     seats = [seat for seat in state.seats(known.referral_id) if seat.live]
     after = plan.told_over(state.with_referral(replace(known, state="consent_asked", clinician=None)), seats)
     return ended_seats(after, known.referral_id)
