@@ -182,12 +182,22 @@ def _text(keys: dict[UUID, DataKey], consult: UUID, field: str, sealed: dict[UUI
 
 async def reach_of(tx: Transaction, keyring: Keyring, page: Page) -> Reach | None:
     """The reach of this matter, unsealed under the case's key; None when there is none, or its key is destroyed."""
-    matter = page.matter
-    if matter is None or matter.sealed is None:
+    if page.matter is None or page.matter.sealed is None:
         return None
     key = (await vault.load(tx, keyring, "case", [page.case_id])).get(page.case_id)
+    return _opened_reach(key, page.matter.sealed)
+
+
+async def reaches_of(tx: Transaction, keyring: Keyring, page: Page) -> list[Reach]:
+    """Every reach that the person of this page has been shown, or could have been: the present one and all earlier."""
+    sealed = [page.matter.sealed, *page.matter.earlier] if page.matter else []
+    key = (await vault.load(tx, keyring, "case", [page.case_id])).get(page.case_id) if any(sealed) else None
+    return [reach for one in sealed if one is not None and (reach := _opened_reach(key, one)) is not None]
+
+
+def _opened_reach(key: DataKey | None, sealed: bytes) -> Reach | None:
     try:
-        return _reach(key.open("reach", matter.sealed)) if key else None
+        return _reach(key.open("reach", sealed)) if key else None
     except SealBroken:
         return None
 

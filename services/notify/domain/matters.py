@@ -68,7 +68,8 @@ class Matter:
 
     `sealed` is how to reach the requester (of an outreach: the address), under the case's key. `part_of` is the
     consult or the referral in which this person has a seat. `advisers`, `clinical` and `about` came with the release;
-    it is for good, or until the consent behind it has run out (`released_until`).
+    it is for good, or until the consent behind it has run out (`released_until`). `earlier` is what `sealed` was before
+    the requester changed it: its person has read that, too.
     """
 
     matter_id: UUID
@@ -80,6 +81,7 @@ class Matter:
     manner: str | None = None
     ladder: UUID | None = None
     sealed: bytes | None = None
+    earlier: tuple[bytes, ...] = ()
     released: bool = False
     released_until: datetime | None = None
     part_of: UUID | None = None
