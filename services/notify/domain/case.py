@@ -54,6 +54,13 @@ class CaseState:
         said = [reply for reply in self.replies.values() if reply.verb == "clinician"]
         return max(said, key=lambda one: one.received_at).subject if said else None
 
+    def spent_since(self, before: CaseState) -> list[UUID]:
+        """Outreaches whose message was settled meanwhile: nobody may read their address any more, from any copy."""
+        known = {key for key, one in before.matters.items() if one.sealed is None}
+        return [
+            k for k, one in self.matters.items() if one.kind == "outreach" and one.sealed is None and k not in known
+        ]
+
     def with_matter(self, matter: Matter) -> CaseState:
         """The same with this matter in it."""
         return replace(self, matters={**self.matters, matter.matter_id: matter})

@@ -395,7 +395,11 @@ def test_an_outreach_that_was_not_handed_over_waits_and_is_forgotten_with_the_ca
     story = Story().then(OutreachAsked(outreach=OUTREACH, slug="mesa", language="en", sealed=b"address"))
     outreach(story, NotSent("451"))
     assert story.state.matters[OUTREACH].sealed == b"address"
+    before = story.state
+    assert before.spent_since(Story().state) == []
     assert story.then(CaseWithdrawn()).state.matters[OUTREACH].sealed is None
+    assert story.state.spent_since(before) == story.state.spent_since(Story().state) == [OUTREACH]
+    assert story.state.spent_since(story.state) == []
     assert story.lines == []
 
 
