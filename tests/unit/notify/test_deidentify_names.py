@@ -33,6 +33,7 @@ ORDINARY = [
     "They only sleep at home, at work they are at rest. At what point do I worry?",
     "The badge was taken from them and one day later the car. How do I speak of the loss?",
     "Their faith helps, but the church does not know. Who could they see?",
+    "His wife and their son say that nobody should know. Can it stay anonymous?",
     "They drew a gun in a dream. Should I be frank with them?",
     "Little by little they close the door on friends. What now?",
     "¿Será que las flores y la luz del mar le dan paz?",
@@ -66,6 +67,7 @@ NAMES = [
     "Dolores Iglesias",
     "Mar Soledad",
     "Officer Jane Doe, please text",
+    "Anonymous, or the wife of J. Roe",
 ]
 
 

@@ -18,9 +18,11 @@ NO_NAME = _set(
     miss mx dr prof sir madam officer deputy sergeant sgt sarge detective det chief captain capt cpt lieutenant
     lt corporal cpl trooper agent ofc dispatcher jr sr sra srta oficial sargento agente capitan teniente jefe
     police sheriff dept department state city county fire ems policia please call text just
+    wife husband son daughter mother father mom dad brother sister esposa esposo hijo hija madre padre hermano
+    hermana anonymous anon nobody someone somebody none name anonimo nadie alguien nombre
     """
 )
-"""Of an address, a title, or what people write beside a name."""
+"""Of an address, a title, or what people write beside a name or in place of one."""
 
 FUNCTION = _set(
     """
