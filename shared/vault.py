@@ -1,4 +1,4 @@
-"""Envelope encryption: a data key per case and person, wrapped by a key-encryption key of a numbered generation.
+"""Envelope encryption: a data key per case, person, consult and outreach, wrapped by a key of a numbered generation.
 
 AES-256-GCM throughout (NIST SP 800-38D). A sealed text is bound to agency, subject, field and version: copied
 anywhere else it does not open. Destroying a data key makes every live copy of its texts unreadable at once.
@@ -26,7 +26,7 @@ from shared.db import Transaction
 from shared.errors import KeyDestroyed, SealBroken
 from shared.types import AgencyId
 
-Kind = Literal["case", "person", "consult"]
+Kind = Literal["case", "person", "consult", "outreach"]
 
 _NONCE = 12
 _FORMAT = b"\x01"

@@ -116,7 +116,8 @@ class ConsentWithdrawn(Fact):
 class OutreachAsked(Fact):
     """Somebody who is worried asks that one neutral message be sent to the person they worry about; never a second.
 
-    `sealed` is the mail address under the case's key, field `outreach`. It is kept nowhere after the one attempt.
+    `sealed` is the mail address under the key of the outreach, field `outreach`. The key is destroyed when the message
+    has been settled, or with the case: after that nothing opens the address, wherever a copy of it lies.
     """
 
     TOPIC: ClassVar[Topic] = INTAKE
@@ -173,6 +174,8 @@ class ContactReleased(Fact):
     about: About = "self"
     consent: UUID | None = None
     """Of a referral: the live consent that allows it."""
+    expires: AwareDatetime | None = None
+    """When that consent has run out: nothing is shown by it from then on. A newer release brings a later time."""
 
 
 class ContactReleasedInCrisis(Fact):

@@ -106,6 +106,8 @@ class ConsultOpened(Fact):
     topics: tuple[str, ...]
     sealed: bytes | None = None
     due: AwareDatetime
+    assignment: UUID | None = None
+    """In which support it is asked: nobody but that peer reads of it."""
 
 
 class ConsultReminded(Fact):
@@ -155,6 +157,8 @@ class ConsentAsked(Fact):
     type: Literal["referral.consent_asked.v1"] = "referral.consent_asked.v1"
     referral: UUID
     remind_at: AwareDatetime
+    assignment: UUID | None = None
+    """In which support a clinician was wanted: no other peer is told of the referral."""
 
 
 class ConsentReminded(Fact):

@@ -10,6 +10,7 @@ from services.intake.domain import course
 from services.intake.domain.acts import Act, Emergency, Endangered, Help, Step, TimeIsUp, Withdraw
 from services.intake.domain.agency import month_of
 from services.intake.domain.case import UNKNOWN, Case, Known, Over, Unknown, outcome_of, stands
+from services.intake.domain.request import outreach_of
 from services.intake.store import cases as store
 from services.intake.store import statistics
 from services.intake.store.agencies import zones_of
@@ -93,6 +94,7 @@ class CaseBook:
         destroyed = await vault.destroy(tx, "case", cases)
         if (left := set(cases) - {CaseId(case) for case in destroyed}) and await store.held(tx, left):
             raise LostClaim
+        await vault.destroy(tx, "outreach", [outreach_of(case) for case in cases])
         await store.purge(tx, cases)
 
 

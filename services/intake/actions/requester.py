@@ -27,7 +27,7 @@ from services.intake.domain.listing import Listing
 from services.intake.domain.policy import capabilities_at
 from services.intake.domain.repeats import require_same
 from services.intake.domain.request import Reach
-from services.intake.domain.status import possible, sentences
+from services.intake.domain.status import possible, read_at, sentences
 from services.intake.store import cases as store
 from services.intake.store.agencies import load_agency
 from services.intake.store.cases import Kept, Keyed
@@ -98,12 +98,13 @@ async def view(tx: Transaction, keyring: Keyring, door: Door) -> View:
     who, on_duty, clinician = await _people(tx, keyring, door, kept)
     kinds, relation = kept.case.given, kept.case.ask.relation
     given = await resources_for(tx, door.agency_id, kinds, relation) if kinds else []
+    told = read_at(kept.case, await tx.now())
     return View(
         agency=agency,
         reference=kept.reference,
         case=kept.case,
-        says=sentences(kept.case),
-        can=possible(kept.case),
+        says=sentences(told),
+        can=possible(told),
         next_by=next_by(kept.case),
         who=who,
         on_duty=on_duty,

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import UUID
 
 from services.intake.actions import barring, names
 from services.intake.actions.barring import Named, named_in
@@ -15,7 +16,7 @@ from services.intake.domain.agency import Agency, language_tag
 from services.intake.domain.course import Begun, Direct
 from services.intake.domain.notices import Notice, Notices
 from services.intake.domain.policy import capabilities_at, resolve
-from services.intake.domain.request import Reach, Request, refuse_what_does_not_fit
+from services.intake.domain.request import Reach, Request, outreach_of, refuse_what_does_not_fit
 from services.intake.store import cases as store
 from services.intake.store.cases import NewRequest
 from shared import audit, clock, outbox, timers, vault
@@ -28,7 +29,7 @@ from shared.types import CaseId, Lane, PersonId
 from shared.vault import DataKey, Keyring, Subject
 
 REACH, OUTREACH = "reach", "outreach"
-"""The fields under which they are sealed with the case's key."""
+"""The fields under which they are sealed: with the case's key, and with the outreach's own."""
 
 
 @dataclass(frozen=True)
@@ -140,9 +141,8 @@ async def _begin(tx: Transaction, keyring: Keyring, now: datetime, fresh: Mappin
     rungs = await barring.rungs(
         tx, {n: (one.agency_id, barred[n], capabilities_at(one, now)) for n, one in urgent.items()}
     )
-    subjects = [Subject(one.submission.agency.agency_id, "case", one.case_id) for one in new]
-    keys = await vault.create(tx, keyring, subjects)
-    begun = [_begun(one, barred[n], rungs.get(n, ()), now, keys[one.case_id]) for n, one in enumerate(new)]
+    keys = await vault.create(tx, keyring, [subject for one in new for subject in _sealed_for(one)])
+    begun = [_begun(one, barred[n], rungs.get(n, ()), now, keys) for n, one in enumerate(new)]
     rows = [
         _row(one, first, keys[one.case_id], named=whose[n])
         for n, (one, first) in enumerate(zip(new, begun, strict=True))
@@ -157,16 +157,27 @@ async def _begin(tx: Transaction, keyring: Keyring, now: datetime, fresh: Mappin
     return {code: _receipt(one, row) for (code, one), row in zip(fresh.items(), rows, strict=True)}
 
 
+def _sealed_for(new: _New) -> list[Subject]:
+    """The case has a key, and so has the address of an outreach: nothing opens it when the one message has gone out."""
+    agency = new.submission.agency.agency_id
+    case = Subject(agency, "case", new.case_id)
+    return [case, Subject(agency, "outreach", outreach_of(new.case_id))] if _reaches_out(new) else [case]
+
+
 def _begun(
-    new: _New, barred: tuple[PersonId, ...], rungs: tuple[tuple[PersonId, ...], ...], now: datetime, key: DataKey
+    new: _New,
+    barred: tuple[PersonId, ...],
+    rungs: tuple[tuple[PersonId, ...], ...],
+    now: datetime,
+    keys: Mapping[UUID, DataKey],
 ) -> Begun:
     request, agency = new.submission.request, new.submission.agency
     direct = Direct(clock.random_id(), clock.random_id()) if request.direct else None
     ask = _ask(new, barred, now)
     first = course.begun(ask, now, jurisdiction=agency.jurisdiction, rungs=rungs, direct=direct)
     if request.reach is not None:
-        first = replace(first, case=replace(first.case, reach=sealed_reach(key, request.reach)))
-    return replace(first, facts=(*first.facts, *_outreach(new, key)))
+        first = replace(first, case=replace(first.case, reach=sealed_reach(keys[new.case_id], request.reach)))
+    return replace(first, facts=(*first.facts, *_outreach(new, keys)))
 
 
 def _due(row: NewRequest, first: Begun) -> Sequence[Due]:
@@ -176,13 +187,19 @@ def _due(row: NewRequest, first: Begun) -> Sequence[Due]:
     return (Due(row.agency_id, Lane.ORDINARY, timer.kind, row.case_id, row.case_id, timer.turn, timer.due),)
 
 
-def _outreach(new: _New, key: DataKey) -> Sequence[OutreachAsked]:
-    """The one message to somebody else. It is not sent in an emergency: then people act, and a mail would wait."""
-    request, slug = new.submission.request, new.submission.agency.slug
-    if request.outreach is None or request.about != "someone_else" or request.emergency or slug is None:
+def _reaches_out(new: _New) -> bool:
+    """One message goes to somebody else. None in an emergency: then people act, and a mail would wait."""
+    request = new.submission.request
+    wanted = request.outreach is not None and request.about == "someone_else" and not request.emergency
+    return wanted and new.submission.agency.slug is not None
+
+
+def _outreach(new: _New, keys: Mapping[UUID, DataKey]) -> Sequence[OutreachAsked]:
+    address, slug, outreach = new.submission.request.outreach, new.submission.agency.slug, outreach_of(new.case_id)
+    if address is None or slug is None or not _reaches_out(new):
         return ()
-    sealed = key.seal(OUTREACH, request.outreach.normalised().encode())
-    return (OutreachAsked(outreach=clock.random_id(), slug=slug, language=_language(new.submission), sealed=sealed),)
+    sealed = keys[outreach].seal(OUTREACH, address.normalised().encode())
+    return (OutreachAsked(outreach=outreach, slug=slug, language=_language(new.submission), sealed=sealed),)
 
 
 def _refuse_without_clinician(new: _New, now: datetime) -> None:

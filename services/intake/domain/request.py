@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Literal, Self
+from uuid import UUID, uuid5
 
 from pydantic import (
     AfterValidator,
@@ -26,7 +27,7 @@ from services.intake.domain.contact import BadAddress, mail_address, phone_numbe
 from services.intake.domain.salvage import LeftOut, emergency_in, without
 from shared.errors import Problem, Refused
 from shared.events.intake import Manner, Token
-from shared.types import Help, Relation, Urgency
+from shared.types import CaseId, Help, Relation, Urgency
 
 SALVAGES = 5
 """What was left out may leave something half behind: so often it is read again."""
@@ -269,3 +270,8 @@ def refuse_what_does_not_fit(request: Request) -> None:
         raise Refused("invalid", 422, (Problem("/outreach", "only-for-someone-else"),))
     if request.notice is None and not request.emergency:
         raise Refused("invalid", 422, (Problem("/notice", "missing"),))
+
+
+def outreach_of(case: CaseId) -> UUID:
+    """The one outreach that a case can have. Its key is found by the case's id alone, with nothing kept beside it."""
+    return uuid5(case, "outreach")

@@ -6,6 +6,8 @@ has reported it.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
 from typing import Literal, assert_never
 
 from services.intake.domain import clinical as clinical_side
@@ -41,6 +43,16 @@ Action = Literal[
     "close",
     "withdraw",
 ]
+
+
+def read_at(case: Case, now: datetime) -> Case:
+    """The case as it is to be told now: by a consent that has run out a clinician is shown nothing any more."""
+    clinical = case.clinical
+    if not isinstance(clinical, clinical_side.With) or not clinical.shown:
+        return case
+    if clinical_side.live_consent(case.consents, clinical.referral, now) is not None:
+        return case
+    return replace(case, clinical=replace(clinical, shown=False))
 
 
 def sentences(case: Case) -> tuple[str, ...]:
@@ -125,10 +137,10 @@ def _of_clinical(case: Case) -> tuple[str, ...]:
             return ("clinical_accepted_late" if late else "clinical_accepted",)
         case clinical_side.Accepted():
             return ("clinical_consent_over",)
-        case clinical_side.OnHold():
-            return ("clinical_on_hold",)
-        case clinical_side.InProgress():
-            return ("clinical_in_progress",)
+        case clinical_side.OnHold(shown=shown):
+            return ("clinical_on_hold",) if shown else ("clinical_on_hold", "clinical_not_shown")
+        case clinical_side.InProgress(shown=shown):
+            return ("clinical_in_progress",) if shown else ("clinical_in_progress", "clinical_not_shown")
         case clinical_side.Ended(how=how):
             return (f"clinical_{how}",)
         case never:

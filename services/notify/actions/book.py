@@ -107,6 +107,8 @@ class Cases:
                 if old.matters.get(key) is not matter
             ],
         )
+        if spent := [outreach for old, new in pairs for outreach in new.spent_since(old)]:
+            await vault.destroy(tx, "outreach", spent)
         lines = [line for _, new in pairs for line in new.lines]
         changed = [
             (new.case_id, intent)

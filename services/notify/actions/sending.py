@@ -111,13 +111,22 @@ async def begin(tx: Transaction, fired: Sequence[Fired], office: Office) -> list
 
 async def _unsealed(tx: Transaction, keyring: Keyring, aims: Mapping[UUID, Aim]) -> dict[UUID, str]:
     sealed = {intent: aim for intent, aim in aims.items() if aim.sealed is not None}
-    directory = [aim for aim in sealed.values() if aim.template != "outreach"]
-    keys: dict[UUID, DataKey] = dict(await vault.load(tx, keyring, "person", {aim.person for aim in directory}))
-    cases = {aim.case_id for aim in sealed.values() if aim.template == "outreach" and aim.case_id is not None}
-    if cases:
-        keys |= await vault.load(tx, keyring, "case", cases)
-    opened = {intent: _address(keys.get(aim.sealed_for), aim) for intent, aim in sealed.items()}
+    outreach = [aim for aim in sealed.values() if aim.template == "outreach"]
+    directory = {aim.person for aim in sealed.values() if aim.template != "outreach"}
+    keys: dict[UUID, DataKey] = dict(await vault.load(tx, keyring, "person", directory))
+    if outreach:
+        # Whom an outreach is for has no id but that of the outreach.
+        keys |= await vault.load(tx, keyring, "outreach", {aim.person for aim in outreach})
+        keys |= await _of_before(tx, keyring, [aim for aim in outreach if aim.person not in keys])
+    opened = {intent: _address(keys.get(aim.person), aim) for intent, aim in sealed.items()}
     return {intent: address for intent, address in opened.items() if address is not None}
+
+
+async def _of_before(tx: Transaction, keyring: Keyring, aims: Collection[Aim]) -> dict[UUID, DataKey]:
+    """The case's key opens what was sealed before an outreach had a key of its own."""
+    cases = {aim.person: aim.case_id for aim in aims if aim.case_id is not None}
+    keys = await vault.load(tx, keyring, "case", set(cases.values())) if cases else {}
+    return {person: keys[case] for person, case in cases.items() if case in keys}
 
 
 def _address(key: DataKey | None, aim: Aim) -> str | None:

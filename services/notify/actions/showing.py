@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from services.notify.domain import views
@@ -109,11 +110,11 @@ async def shown(tx: Transaction, keyring: Keyring, page: Page, *, reveal: bool) 
     plain = Shown(page.link.purpose, page.case_id, views.view(matter, page.replies, now, page.around), page.language)
     if matter is None or not matter.stands(now):
         return plain
-    plain = _plain(page, matter, plain)
+    plain = _plain(page, matter, plain, now)
     if not reveal or page.link.purpose not in REVEALING:
         return plain
     plain = replace(plain, revealed=True, advice=await _opened_advice(tx, keyring, page, plain.advice))
-    if page.link.purpose == "consult" or not matter.released:
+    if page.link.purpose == "consult" or not matter.shows(now):
         return plain
     if matter.sealed is None:
         return replace(plain, they_call=True)
@@ -125,12 +126,12 @@ async def shown(tx: Transaction, keyring: Keyring, page: Page, *, reveal: bool) 
     return replace(plain, reach=reach)
 
 
-def _plain(page: Page, matter: Matter, plain: Shown) -> Shown:
+def _plain(page: Page, matter: Matter, plain: Shown, now: datetime) -> Shown:
     """What the session of the link may see again and again."""
     plain = replace(plain, urgency=matter.urgency, manner=matter.manner)
     match page.link.purpose:
         case "case":
-            if not matter.released:
+            if not matter.shows(now):
                 return plain
             if matter.ladder is not None:
                 # Whoever took a page needs a way to reach the requester, and nothing of their advice or treatment.
@@ -140,7 +141,7 @@ def _plain(page: Page, matter: Matter, plain: Shown) -> Shown:
                 about=matter.about,
                 advisers=matter.advisers,
                 advice=tuple(Advice(one) for one in page.around.asked_in(matter)),
-                referrals=page.around.for_peer,
+                referrals=page.around.referred_in(matter),
                 given=views.given_kinds(matter, page.replies),
             )
         case "consult":
@@ -152,7 +153,7 @@ def _plain(page: Page, matter: Matter, plain: Shown) -> Shown:
                 plain,
                 referrals=(referral,) if referral else (),
                 wants_language=matter.language,
-                about=matter.about if matter.released else "self",
+                about=matter.about if matter.shows(now) else "self",
             )
         case _:
             return plain
@@ -186,12 +187,22 @@ def _text(keys: dict[UUID, DataKey], consult: UUID, field: str, sealed: dict[UUI
 
 async def reach_of(tx: Transaction, keyring: Keyring, page: Page) -> Reach | None:
     """The reach of this matter, unsealed under the case's key; None when there is none, or its key is destroyed."""
-    matter = page.matter
-    if matter is None or matter.sealed is None:
+    if page.matter is None or page.matter.sealed is None:
         return None
     key = (await vault.load(tx, keyring, "case", [page.case_id])).get(page.case_id)
+    return _opened_reach(key, page.matter.sealed)
+
+
+async def reaches_of(tx: Transaction, keyring: Keyring, page: Page) -> list[Reach]:
+    """Every reach that the person of this page has been shown, or could have been: the present one and all earlier."""
+    sealed = [page.matter.sealed, *page.matter.earlier] if page.matter else []
+    key = (await vault.load(tx, keyring, "case", [page.case_id])).get(page.case_id) if any(sealed) else None
+    return [reach for one in sealed if one is not None and (reach := _opened_reach(key, one)) is not None]
+
+
+def _opened_reach(key: DataKey | None, sealed: bytes) -> Reach | None:
     try:
-        return _reach(key.open("reach", matter.sealed)) if key else None
+        return _reach(key.open("reach", sealed)) if key else None
     except SealBroken:
         return None
 

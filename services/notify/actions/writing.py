@@ -72,8 +72,8 @@ async def _wrong(tx: Transaction, keyring: Keyring, page: Page, said: Said) -> t
     problems = _length(said.text, QUESTION_MAX, "question")
     if len(set(said.codes) & set(TOPICS)) > TOPICS_MAX:
         problems += ("topics_many",)
-    reach = await showing.reach_of(tx, keyring, page)
-    known = (reach.address, reach.name) if reach else ()
+    reaches = await showing.reaches_of(tx, keyring, page)
+    known = [part for reach in reaches for part in (reach.address, reach.name)]
     return problems + tuple(f"leave_out_{kind}" for kind in telling(said.text, known))
 
 

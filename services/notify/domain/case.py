@@ -60,6 +60,22 @@ class CaseState:
         own = [wait for wait in self.waits.values() if wait.person == person]
         return any(not wait.over for wait in own) if own else None
 
+    @property
+    def clinician_wanted_in(self) -> UUID | None:
+        """The assignment whose peer was the last to say that a clinician is wanted.
+
+        For what was said by a referral of before it named the assignment itself: it acts on nothing else.
+        """
+        said = [reply for reply in self.replies.values() if reply.verb == "clinician"]
+        return max(said, key=lambda one: one.received_at).subject if said else None
+
+    def spent_since(self, before: CaseState) -> list[UUID]:
+        """Outreaches whose message was settled meanwhile: nobody may read their address any more, from any copy."""
+        known = {key for key, one in before.matters.items() if one.sealed is None}
+        return [
+            k for k, one in self.matters.items() if one.kind == "outreach" and one.sealed is None and k not in known
+        ]
+
     def with_matter(self, matter: Matter) -> CaseState:
         """The same with this matter in it."""
         return replace(self, matters={**self.matters, matter.matter_id: matter})

@@ -67,7 +67,9 @@ class Matter:
     """One thing that one person is asked or told.
 
     `sealed` is how to reach the requester (of an outreach: the address), under the case's key. `part_of` is the
-    consult or the referral in which this person has a seat. `advisers`, `clinical` and `about` came with the release.
+    consult or the referral in which this person has a seat. `advisers`, `clinical` and `about` came with the release;
+    it is for good, or until the consent behind it has run out (`released_until`). `earlier` is what `sealed` was before
+    the requester changed it: its person has read that, too.
     """
 
     matter_id: UUID
@@ -79,7 +81,9 @@ class Matter:
     manner: str | None = None
     ladder: UUID | None = None
     sealed: bytes | None = None
+    earlier: tuple[bytes, ...] = ()
     released: bool = False
+    released_until: datetime | None = None
     part_of: UUID | None = None
     about: About = "self"
     advisers: tuple[Adviser, ...] = ()
@@ -91,6 +95,10 @@ class Matter:
     def live(self) -> bool:
         """It goes on: it is open, or a referral that this clinician has accepted."""
         return self.state == "open" or (self.kind == "referral" and self.state == "accepted")
+
+    def shows(self, now: datetime) -> bool:
+        """Its person may read now how to reach the requester."""
+        return self.released and (self.released_until is None or now < self.released_until)
 
     def stands(self, now: datetime) -> bool:
         """It goes on, and an answer to it would still count."""

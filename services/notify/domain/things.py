@@ -53,7 +53,7 @@ QUESTION_MAX, ANSWER_MAX, TOPICS_MAX = 1000, 2000, 10
 class Consult:
     """One question for advice. `question` and `answer` are sealed under the consult's own key.
 
-    `asked_by` and `assignment` are None while only the adviser's side of it has been heard of.
+    `assignment` is the support in which it is asked. `asked_by` is None while only the adviser's side is known.
     """
 
     consult_id: UUID
@@ -78,12 +78,16 @@ class Consult:
 
 @dataclass(frozen=True)
 class Referral:
-    """One referral and how far it has come. `clinician` is who is being asked or has accepted."""
+    """One referral and how far it has come. `clinician` is who is being asked or has accepted.
+
+    `assignment` is the support in which a clinician was wanted; None of a direct one, and while that is not known.
+    """
 
     referral_id: UUID
     state: ReferralState
     clinician: PersonId | None = None
     direct: bool = False
+    assignment: UUID | None = None
     confirmed: frozenset[Side] = frozenset()
 
     @property
@@ -99,7 +103,12 @@ class Referral:
 
 @dataclass(frozen=True)
 class Around:
-    """The consults and referrals of a case, as a page needs them."""
+    """The consults and referrals of a case, as a page needs them.
+
+    A peer is told of what began in their own support, and of nothing else: not of what an earlier peer began, nor of
+    what the requester asked for directly. Whoever took a page of an emergency is told of none of it: nothing ever
+    begins in a ladder.
+    """
 
     consults: Mapping[UUID, Consult] = field(default_factory=dict)
     referrals: Mapping[UUID, Referral] = field(default_factory=dict)
@@ -107,18 +116,16 @@ class Around:
     def asked_in(self, matter: Matter) -> tuple[Consult, ...]:
         """The consults that the peer of this assignment may read about, in the order in which they became known."""
         return tuple(
-            one for one in self.consults.values() if one.assignment in {None, matter.matter_id} and one.state != "ended"
+            one for one in self.consults.values() if one.assignment == matter.matter_id and one.state != "ended"
         )
 
-    @property
-    def for_peer(self) -> tuple[Referral, ...]:
-        """The referrals that a peer may know of: one that was asked for directly is nobody else's business."""
-        return tuple(one for one in self.referrals.values() if not one.direct)
+    def referred_in(self, matter: Matter) -> tuple[Referral, ...]:
+        """The referrals that the peer of this assignment may know of."""
+        return tuple(one for one in self.referrals.values() if not one.direct and one.assignment == matter.matter_id)
 
-    @property
-    def hand_off(self) -> Referral | None:
-        """The referral whose hand-off the peer can confirm."""
-        return next((one for one in self.referrals.values() if one.waits_for_peer), None)
+    def hand_off(self, matter: Matter) -> Referral | None:
+        """The referral whose hand-off the peer of this assignment can confirm."""
+        return next((one for one in self.referred_in(matter) if one.waits_for_peer), None)
 
 
 def seat_id(thing: UUID, person: PersonId, earlier: int = 0) -> UUID:

@@ -30,6 +30,7 @@ Told = Literal[
     "referral_held",
     "team_waits",
     "team_nothing",
+    "consent_over",
 ]
 """What a page says: one key of `domain.texts` each."""
 
@@ -81,7 +82,7 @@ def view(matter: Matter | None, replies: Iterable[Reply], now: datetime, around:
     if matter.state == "ended":
         return View("ended")
     if matter.kind == "referral" and matter.state == "accepted":
-        return View(_accepted(matter, around), left)
+        return View(_accepted(matter, around, now), left)
     if matter.kind == "referral" and given and given[-1].verb in {"hold", "resume"} and given[-1].outcome == "noted":
         return View("referral_held" if "resume" in left else _untouched(matter, now), left)
     if given:
@@ -100,7 +101,8 @@ def _given(matter: Matter, replies: Iterable[Reply]) -> list[Reply]:
 
 def _came_of(matter: Matter, last: Reply, around: Around) -> Told:
     told = _OUTCOMES.get(last.outcome or "", "noted")
-    if told == "consent_asked" and around.for_peer and around.for_peer[-1].state != "consent_asked":
+    referred = around.referred_in(matter)
+    if told == "consent_asked" and referred and referred[-1].state != "consent_asked":
         # They have answered since: what came of it stands among the news.
         return "ask"
     if matter.kind == "page" and matter.state == "open" and told == "covered":
@@ -158,9 +160,11 @@ def _left_to_peer(matter: Matter, given: list[Reply], around: Around) -> tuple[W
         "advice": bool(matter.advisers)
         and "advice" not in waiting
         and not any(one.waits and one.kind == "advice" for one in around.asked_in(matter)),
-        "clinician": "clinician" not in waiting and not informed and not any(not one.over for one in around.for_peer),
+        "clinician": "clinician" not in waiting
+        and not informed
+        and not any(not one.over for one in around.referred_in(matter)),
         "resources": "resources" not in waiting and given_kinds(matter, given) < set(RESOURCES),
-        "handoff": "handoff" not in waiting and around.hand_off is not None,
+        "handoff": "handoff" not in waiting and around.hand_off(matter) is not None,
         "step_back": True,
         "close": True,
     }
@@ -200,12 +204,14 @@ def _after(matter: Matter, referral: Referral) -> Mapping[Word, bool]:
     }
 
 
-def _accepted(matter: Matter, around: Around) -> Told:
+def _accepted(matter: Matter, around: Around, now: datetime) -> Told:
     referral = around.referrals.get(matter.part_of) if matter.part_of else None
     if referral is None or referral.over:
         return "ended"
     if not matter.released:
         return "details_follow"
+    if not matter.shows(now):
+        return "consent_over"
     return "referral_held" if _held(matter, referral) else "referral_yours"
 
 

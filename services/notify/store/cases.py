@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Collection, Mapping, Sequence
 
 from services.notify.domain.case import Ending
@@ -49,8 +50,8 @@ async def save_barred(tx: Transaction, rows: Sequence[tuple[AgencyId, CaseId, Pe
 
 
 _MATTERS = """
-SELECT case_id, matter_id, person_id, kind, state, expires_at, urgency, manner, ladder_id, sealed, released, part_of,
-       about, advisers, clinical, slug, language
+SELECT case_id, matter_id, person_id, kind, state, expires_at, urgency, manner, ladder_id, sealed, released,
+       released_until, earlier, part_of, about, advisers, clinical, slug, language
   FROM matters WHERE case_id = ANY ($1::uuid[])
 """
 
@@ -73,7 +74,9 @@ def matter_of(row: Row) -> Matter:
         manner=row["manner"],
         ladder=row["ladder_id"],
         sealed=row["sealed"],
+        earlier=tuple(b64decode(one) for one in row["earlier"].split()),
         released=row["released"],
+        released_until=row["released_until"],
         part_of=row["part_of"],
         about=row["about"],
         advisers=tuple(row["advisers"].split()),
@@ -142,14 +145,16 @@ def reply_of(row: Row) -> Reply:
 
 _SAVE_MATTERS = """
 INSERT INTO matters(matter_id, agency_id, case_id, person_id, kind, state, expires_at, urgency, manner, ladder_id,
-                    sealed, released, part_of, about, advisers, clinical, slug, language, made_at)
+                    sealed, released, part_of, about, advisers, clinical, slug, language, released_until, earlier,
+                    made_at)
 SELECT given.*, (SELECT region.now())
   FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::timestamptz[],
               $8::text[], $9::text[], $10::uuid[], $11::bytea[], $12::bool[], $13::uuid[], $14::text[], $15::text[],
-              $16::text[], $17::text[], $18::text[]) given
+              $16::text[], $17::text[], $18::text[], $19::timestamptz[], $20::text[]) given
 ON CONFLICT (matter_id, agency_id) DO UPDATE
    SET state = excluded.state, sealed = excluded.sealed, released = excluded.released, about = excluded.about,
-       advisers = excluded.advisers, clinical = excluded.clinical
+       advisers = excluded.advisers, clinical = excluded.clinical, released_until = excluded.released_until,
+       earlier = excluded.earlier
 """
 
 
@@ -176,6 +181,8 @@ async def save_matters(tx: Transaction, rows: Sequence[MatterRow]) -> None:
             [matter.clinical for _, _, matter in rows],
             [matter.slug for _, _, matter in rows],
             [matter.language for _, _, matter in rows],
+            [matter.released_until for _, _, matter in rows],
+            [" ".join(b64encode(one).decode() for one in matter.earlier) for _, _, matter in rows],
         )
 
 

@@ -28,11 +28,6 @@ class Aim:
     language: str
 
     @property
-    def sealed_for(self) -> UUID:
-        """Whose key opens the address: the person's. That of an outreach is sealed for its case."""
-        return self.case_id if self.template == "outreach" and self.case_id is not None else self.person
-
-    @property
     def sealed_as(self) -> str:
         """The field that the address was sealed as."""
         return "outreach" if self.template == "outreach" else f"contact:{self.point}"

@@ -16,7 +16,7 @@ SELECT case_id, consult_id, kind, state, topics, assignment_id, asked_by, questi
  WHERE case_id = ANY ($1::uuid[]) ORDER BY made_at, consult_id
 """
 _REFERRALS = """
-SELECT case_id, referral_id, state, clinician_id, direct, confirmed FROM referrals
+SELECT case_id, referral_id, state, clinician_id, direct, assignment_id, confirmed FROM referrals
  WHERE case_id = ANY ($1::uuid[]) ORDER BY made_at, referral_id
 """
 
@@ -50,6 +50,7 @@ def _referral(row: Row) -> Referral:
         state=row["state"],
         clinician=PersonId(row["clinician_id"]) if row["clinician_id"] is not None else None,
         direct=row["direct"],
+        assignment=row["assignment_id"],
         confirmed=frozenset(row["confirmed"].split()),
     )
 
@@ -83,11 +84,11 @@ async def save_consults(tx: Transaction, rows: Sequence[ConsultRow]) -> None:
 
 
 _SAVE_REFERRALS = """
-INSERT INTO referrals(referral_id, agency_id, case_id, state, clinician_id, direct, confirmed)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::bool[], $7::text[])
+INSERT INTO referrals(referral_id, agency_id, case_id, state, clinician_id, direct, confirmed, assignment_id)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::bool[], $7::text[], $8::uuid[])
 ON CONFLICT (referral_id, agency_id) DO UPDATE
    SET state = excluded.state, clinician_id = excluded.clinician_id, direct = excluded.direct,
-       confirmed = excluded.confirmed
+       confirmed = excluded.confirmed, assignment_id = excluded.assignment_id
 """
 
 
@@ -103,4 +104,5 @@ async def save_referrals(tx: Transaction, rows: Sequence[ReferralRow]) -> None:
             [referral.clinician for _, _, referral in rows],
             [referral.direct for _, _, referral in rows],
             [" ".join(sorted(referral.confirmed)) for _, _, referral in rows],
+            [referral.assignment for _, _, referral in rows],
         )

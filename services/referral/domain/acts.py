@@ -104,7 +104,7 @@ def _clinician(case: Case, act: ClinicianWanted, ask: Ask, world: World) -> Step
         asked = case.referral.stage is referrals.Stage.CONSENT
         return Step(case).settled(act.reply, "consent_asked" if asked else "noted")
     if may.accept_referral:
-        step = referrals.asking(world.new_id(), ask, world)
+        step = referrals.asking(world.new_id(), act.assignment, ask, world)
         return step.of(case.with_referral(step.state)).settled(act.reply, "consent_asked")
     given = Step(case, (no_path(may),), acts=("information given",))
     pending = any(one.open and one.kind == "outside_help" for one in case.consults)

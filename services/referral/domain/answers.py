@@ -25,7 +25,7 @@ def refused(referral: Referral, fact: ReferralReplied, outcome: Outcome = "refus
 
 
 def replied(referral: Referral, fact: ReferralReplied, peer: Peer | None, ask: Ask, world: World) -> Step[Referral]:
-    """An answer to this referral. A peer may only confirm the hand-off, and not of a direct one: nobody told them."""
+    """An answer to this referral. A peer may only confirm the hand-off of one that came through them."""
     side = _side(referral, fact, peer)
     if side is None:
         return refused(referral, fact)
@@ -47,7 +47,7 @@ def replied(referral: Referral, fact: ReferralReplied, peer: Peer | None, ask: A
 def _side(referral: Referral, fact: ReferralReplied, peer: Peer | None) -> Side | None:
     if any(one.person == fact.person for one in referral.asked):
         return "clinician"
-    is_peer = peer is not None and peer.person == fact.person and not referral.direct
+    is_peer = peer is not None and peer.person == fact.person and referral.through(peer)
     return "peer" if is_peer and fact.verb == "handoff" else None
 
 
@@ -104,8 +104,8 @@ def _confirmed(
 
 
 def handed_off(referral: Referral, peer: Peer | None, world: World) -> Step[Referral]:
-    """In progress once both sides have confirmed; of a direct one, or without a peer, the clinician alone."""
-    sides: set[Side] = {"clinician"} if referral.direct or peer is None else {"clinician", "peer"}
+    """In progress once both sides have confirmed; of one that came through no peer who is still there, one side."""
+    sides: set[Side] = {"clinician", "peer"} if referral.through(peer) else {"clinician"}
     if referral.stage is not Stage.ACCEPTED or referral.clinician is None or not sides <= referral.confirmed:
         return Step(referral)
     return referrals.in_progress(referral, referral.clinician, world)
@@ -137,7 +137,7 @@ def _no_consent(referral: Referral, peer: Peer | None, world: World) -> Step[Ref
         return referrals.cancelled(referral, world)
     waits = replace(referral.moved(Stage.CONSENT, world.now + referrals.CONSENT_LAPSES), told=True)
     facts: tuple[Fact, ...] = ()
-    if peer:
+    if peer is not None and referral.through(peer):
         facts = (ConsentReminded(referral=referral.referral_id, assignment=peer.assignment, person=peer.person),)
     return Step(waits, facts, (waits.alarm(),))
 

@@ -133,6 +133,7 @@ def _next(consult: Consult, ask: Ask, world: World) -> Step[Consult]:
         topics=consult.topics,
         sealed=consult.sealed,
         due=due,
+        assignment=consult.assignment,
     )
     now = replace(consult, role=role, asked=(*consult.asked, adviser), due=due, reminded=False, version=version)
     half = Alarm("consult", consult.consult_id, version, world.now + within / 2)

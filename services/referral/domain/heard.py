@@ -181,7 +181,7 @@ def _left(case: Case, fact: AssignmentEnded, world: World) -> Step[Case]:
         consults=tuple(consults.ended(one) if one.assignment == fact.assignment else one for one in case.consults),
     )
     step = Step(case)
-    if case.referral and peer is None:
+    if case.referral:
         handed = answers.handed_off(case.referral, None, world)
         step = handed.of(case.with_referral(handed.state))
     return acts.released(step, world)

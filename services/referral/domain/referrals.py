@@ -15,7 +15,7 @@ from uuid import UUID
 
 from services.referral.domain import choosing
 from services.referral.domain.effects import Alarm, Standing, Step
-from services.referral.domain.world import World
+from services.referral.domain.world import Peer, World
 from shared.events import Fact
 from shared.events.intake import Ask, ConsentGiven, DirectAsked
 from shared.events.referral import (
@@ -72,12 +72,16 @@ class Asked:
 
 @dataclass(frozen=True)
 class Referral:
-    """One referral. `clinician` is who is being asked or has accepted; `version` makes earlier timers stale."""
+    """One referral. `clinician` is who is being asked or has accepted; `version` makes earlier timers stale.
+
+    `assignment` is the support in which a clinician was wanted: a peer who comes later is told nothing of it.
+    """
 
     referral_id: UUID
     direct: bool
     stage: Stage
     due: datetime
+    assignment: UUID | None = None
     consent: UUID | None = None
     consent_until: datetime | None = None
     clinician: PersonId | None = None
@@ -92,6 +96,10 @@ class Referral:
     def open(self) -> bool:
         """It is not over."""
         return self.stage not in OVER
+
+    def through(self, peer: Peer | None) -> bool:
+        """It came through this peer, in the support that still goes on."""
+        return peer is not None and not self.direct and peer.assignment == self.assignment
 
     def said(self, person: PersonId, said: Said) -> Referral:
         """The same with what has come of asking this person."""
@@ -119,9 +127,10 @@ def standing(referral: Referral) -> Standing:
     return Standing(name, "coordinator" if overdue else "clinician", referral.due)
 
 
-def asking(referral_id: UUID, ask: Ask, world: World) -> Step[Referral]:
+def asking(referral_id: UUID, assignment: UUID, ask: Ask, world: World) -> Step[Referral]:
     """The requester is asked, on the status page, whether a clinician may know how to reach them. FHIR Task: draft."""
-    return _consent(Referral(referral_id, direct=False, stage=Stage.CONSENT, due=world.now), ask, world)
+    blank = Referral(referral_id, direct=False, stage=Stage.CONSENT, due=world.now, assignment=assignment)
+    return _consent(blank, ask, world)
 
 
 def _consent(referral: Referral, ask: Ask, world: World) -> Step[Referral]:
@@ -135,7 +144,7 @@ def _consent(referral: Referral, ask: Ask, world: World) -> Step[Referral]:
         asked=tuple(one for one in referral.asked if one.said == "rejected"),
         held_from=None,
     )
-    question = ConsentAsked(referral=referral.referral_id, remind_at=remind_at)
+    question = ConsentAsked(referral=referral.referral_id, remind_at=remind_at, assignment=referral.assignment)
     return Step(waiting, (question,), (waiting.alarm(),), ("consent asked",))
 
 

@@ -29,7 +29,7 @@ SELECT case_id, consult_id, kind, assignment_id, asked_by, wanted, role, topics,
 """
 _REFERRALS = """
 SELECT case_id, referral_id, direct, stage, due_at, consent_id, consent_until, clinician_id, asked, confirmed,
-       held_from, told, version
+       held_from, told, version, assignment_id
   FROM referrals WHERE case_id = ANY ($1::uuid[])
 """
 
@@ -106,6 +106,7 @@ def _referral(row: Row) -> Referral:
         direct=row["direct"],
         stage=Stage(row["stage"]),
         due=row["due_at"],
+        assignment=row["assignment_id"],
         consent=row["consent_id"],
         consent_until=row["consent_until"],
         clinician=PersonId(row["clinician_id"]) if row["clinician_id"] else None,
@@ -200,16 +201,18 @@ async def save_consults(
 
 _SAVE_REFERRALS = """
 INSERT INTO referrals(case_id, agency_id, referral_id, direct, stage, due_at, consent_id, consent_until, clinician_id,
-                      asked, confirmed, held_from, told, version)
-SELECT c, a, r, x, s, d, o, u, p, k::jsonb, string_to_array(f, ' '), h, t, v
+                      asked, confirmed, held_from, told, version, assignment_id)
+SELECT c, a, r, x, s, d, o, u, p, k::jsonb, string_to_array(f, ' '), h, t, v, i
   FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bool[], $5::text[], $6::timestamptz[], $7::uuid[],
-              $8::timestamptz[], $9::uuid[], $10::text[], $11::text[], $12::text[], $13::bool[], $14::int[])
-       w(c, a, r, x, s, d, o, u, p, k, f, h, t, v)
+              $8::timestamptz[], $9::uuid[], $10::text[], $11::text[], $12::text[], $13::bool[], $14::int[],
+              $15::uuid[])
+       w(c, a, r, x, s, d, o, u, p, k, f, h, t, v, i)
 ON CONFLICT (case_id, agency_id) DO UPDATE
    SET referral_id = excluded.referral_id, direct = excluded.direct, stage = excluded.stage,
        due_at = excluded.due_at, consent_id = excluded.consent_id, consent_until = excluded.consent_until,
        clinician_id = excluded.clinician_id, asked = excluded.asked, confirmed = excluded.confirmed,
-       held_from = excluded.held_from, told = excluded.told, version = excluded.version
+       held_from = excluded.held_from, told = excluded.told, version = excluded.version,
+       assignment_id = excluded.assignment_id
 """
 
 
@@ -236,6 +239,7 @@ async def save_referrals(
         [one.held_from.value if one.held_from else None for one in states],
         [one.told for one in states],
         [one.version for one in states],
+        [one.assignment for one in states],
     )
 
 

@@ -117,6 +117,23 @@ async def test_a_consent_names_its_purpose_and_its_end(front: Front) -> None:
     assert kept["expires"][:10] == (clock.now() + timedelta(days=30)).isoformat()[:10]
 
 
+async def test_a_consent_that_has_run_out_is_told_and_can_be_given_again(front: Front) -> None:
+    code, case, referral, doc = await asked(front)
+    await front.json("PUT", CONSENT, code=code)
+    await taken(front, case, referral, doc)
+    await front.hear(case, ReferralInProgress(referral=referral, clinician=doc))
+    assert "consent" not in (await front.status(code))["can"]
+    await front.move_clock(timedelta(days=31))
+    status = await front.status(code)
+    assert "consent" in status["can"]
+    await front.json("PUT", CONSENT, code=code)
+    first, second = await shown_to(front, case, doc)
+    assert first.expires is not None
+    assert second.expires is not None
+    assert second.expires - first.expires >= timedelta(days=31)
+    assert "consent" not in (await front.status(code))["can"]
+
+
 async def test_a_refusal_is_told_to_nobody_but_referral(front: Front) -> None:
     code, case, referral, doc = await asked(front)
     answer = await front.json("DELETE", CONSENT, code=code)

@@ -9,11 +9,13 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
+
 from services.intake import subscribers
 from shared import clock
 from shared.db import Transaction
 from shared.delivery import Delivery, Received
-from shared.errors import Unprocessable
+from shared.errors import SealBroken, Unprocessable
 from shared.events.envelope import NOTIFY_CRISIS
 from shared.events.intake import (
     ContactReleased,
@@ -213,11 +215,24 @@ async def test_the_one_message_travels_sealed_and_is_kept_in_no_table_of_the_cas
     assert isinstance(told, OutreachAsked)
     assert told.slug == "riverton"
     async with front.db.transaction([front.agency.agency_id]) as tx:
-        key = (await load(tx, front.keyring, "case", [case]))[case]
+        key = (await load(tx, front.keyring, "outreach", [told.outreach]))[told.outreach]
+        of_case = (await load(tx, front.keyring, "case", [case]))[case]
     assert key.open("outreach", told.sealed) == b"pat.canary@home.test"
+    with pytest.raises(SealBroken):
+        of_case.open("outreach", told.sealed)
     for table in ("requests", "outbox", "audit", "idempotency", "cases"):
         found = f"SELECT count(*) FROM {table} t WHERE t::text ILIKE '%canary%'"  # noqa: S608
         assert await front.sql.fetchval(found) == 0
+
+
+async def test_with_the_case_the_key_of_its_outreach_goes(front: Front) -> None:
+    code = front.code()
+    await front.ask(code, about="someone_else", outreach={"channel": "mail", "address": "pat@home.test"})
+    await front.ask(front.code(), about="someone_else", outreach={"channel": "mail", "address": "kim@home.test"})
+    live = "SELECT count(*) FROM vault.data_keys WHERE kind = 'outreach' AND wrapped IS NOT NULL"
+    assert await front.sql.fetchval(live) == 2
+    assert (await front.json("DELETE", "/v1/case", code=code)).status == 200
+    assert await front.sql.fetchval(live) == 1
 
 
 async def test_in_an_emergency_no_mail_is_sent_to_anybody(front: Front) -> None:

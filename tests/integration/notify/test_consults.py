@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from shared import clock, vault
-from shared.events.intake import CaseClosed
+from shared.events.intake import CaseClosed, ContactReleased
 from shared.events.matching import AssignmentEnded
 from shared.events.notify import ConsultAsked, ConsultReplied, DangerReported, ResourcesOffered
 from shared.events.referral import (
@@ -102,6 +102,18 @@ async def test_a_question_that_tells_who_it_is_is_refused_and_never_shown_again(
     assert text.strip() == "" or text not in answer.body.decode()
     assert await stand.said(ConsultAsked) == []
     assert await stand.sql.fetchval("SELECT count(*) FROM vault.data_keys WHERE kind = 'consult'") == 0
+
+
+@pytest.mark.parametrize("text", ["Maria does not sleep.", "It ends in oh one four two.", "Zoe does not sleep."])
+async def test_a_name_that_was_shown_before_the_requester_changed_it_is_refused_too(stand: Stand, text: str) -> None:
+    at, browser = await begun(stand)
+    async with stand.intake.transaction({stand.agency}) as tx:
+        key = (await vault.load(tx, stand.keyring, "case", [at.case]))[at.case]
+    sealed = key.seal("reach", b'{"channel": "call", "address": "+18015550177", "name": "Zoe"}')
+    again = ContactReleased(assignment=at.assignment, recipient=at.person, sealed=sealed, advisers=("coordinator",))
+    await stand.hear(at.case, again)
+    assert "leave out their name" in text_of(await ask(browser, at.path, text))
+    assert (await ask(browser, at.path)).status == 303
 
 
 async def test_nobody_is_asked_whom_the_program_does_not_have(stand: Stand) -> None:

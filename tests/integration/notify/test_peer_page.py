@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from shared import clock
+from contextlib import suppress
+from datetime import timedelta
+from typing import get_args
+
+from shared import clock, vault
+from shared.errors import SealBroken
 from shared.events.intake import CaseWithdrawn, OutreachAsked
 from shared.events.notify import ClinicianWanted, DangerReported, IntentSettled, ResourcesOffered
 from shared.events.referral import AnswerSettled
-from shared.types import CaseId
+from shared.types import REGION, CaseId
+from shared.vault import Subject
 from tests.integration.notify.stand import Assigned, Browser, Stand, text_of
 from tests.unit.shared.asgi import Answer
 
@@ -80,11 +86,35 @@ async def test_a_page_speaks_the_language_of_its_person_and_before_that_of_the_b
     assert b'<html lang="es">' in asked.body
 
 
-async def outreach(stand: Stand, case: CaseId) -> None:
-    sealed = await stand.sealed(case, "outreach", WORRIED_ABOUT.encode())
-    fact = OutreachAsked(outreach=clock.random_id(), slug="mesa", language="es", sealed=sealed)
+async def asked_for(stand: Stand) -> OutreachAsked:
+    """An outreach as intake says it, with the key that intake has made for it."""
+    own = clock.random_id()
+    async with stand.intake.transaction({stand.agency}) as tx:
+        keys = await vault.create(tx, stand.keyring, [Subject(stand.agency, "outreach", own)])
+    sealed = keys[own].seal("outreach", WORRIED_ABOUT.encode())
+    return OutreachAsked(outreach=own, slug="mesa", language="es", sealed=sealed)
+
+
+async def outreach(stand: Stand, case: CaseId) -> OutreachAsked:
+    fact = await asked_for(stand)
     await stand.hear(case, fact)
     await stand.send()
+    return fact
+
+
+async def opened(stand: Stand, fact: OutreachAsked) -> list[bytes]:
+    """What the record on the bus says to somebody who holds the keyring and every key that is left, and tries them."""
+    told = []
+    async with stand.intake.transaction({stand.agency, REGION}) as tx:
+        kinds: tuple[vault.Kind, ...] = get_args(vault.Kind)
+        for kind in kinds:
+            ids = [row["subject_id"] for row in await stand.sql.fetch("SELECT subject_id FROM vault.data_keys")]
+            # sql-in-loop: a handful of kinds, in a test
+            for key in (await vault.load(tx, stand.keyring, kind, ids)).values():
+                for field in ("outreach", "reach"):
+                    with suppress(SealBroken):
+                        told.append(key.open(field, fact.sealed))
+    return told
 
 
 async def test_an_outreach_is_mailed_once_in_its_language_and_its_address_is_gone(stand: Stand) -> None:
@@ -96,6 +126,31 @@ async def test_an_outreach_is_mailed_once_in_its_language_and_its_address_is_gon
     assert await stand.sql.fetchval("SELECT count(*) FROM matters WHERE sealed IS NOT NULL") == 0
     (settled,) = await stand.said(IntentSettled)
     assert settled.outcome == "accepted"
+
+
+async def test_after_the_one_message_nothing_opens_the_address_not_even_the_record_on_the_bus(stand: Stand) -> None:
+    case, fact = CaseId(clock.random_id()), await asked_for(stand)
+    await stand.sealed(case, "reach", b"{}")
+    await stand.hear(case, fact)
+    assert await opened(stand, fact) == [WORRIED_ABOUT.encode()]
+    stand.mailman.mood = "not_now"
+    await stand.send()
+    # Not handed over yet: it has to be read once more.
+    assert await opened(stand, fact) == [WORRIED_ABOUT.encode()]
+    stand.mailman.mood = "accept"
+    await stand.move_clock(timedelta(minutes=5))
+    await stand.send()
+    assert len(stand.mailman.to(WORRIED_ABOUT)) == 1
+    assert await opened(stand, fact) == []
+    assert await stand.sql.fetchval("SELECT count(*) FROM vault.data_keys WHERE destroyed_at IS NOT NULL") == 1
+
+
+async def test_an_address_that_was_sealed_for_its_case_is_still_written_to(stand: Stand) -> None:
+    case = CaseId(clock.random_id())
+    sealed = await stand.sealed(case, "outreach", WORRIED_ABOUT.encode())
+    await stand.hear(case, OutreachAsked(outreach=clock.random_id(), slug="mesa", language="es", sealed=sealed))
+    await stand.send()
+    assert len(stand.mailman.to(WORRIED_ABOUT)) == 1
 
 
 async def test_the_page_of_an_outreach_needs_no_pin_and_leads_to_the_agency(stand: Stand) -> None:
@@ -112,23 +167,21 @@ async def test_the_page_of_an_outreach_needs_no_pin_and_leads_to_the_agency(stan
 
 async def test_an_outreach_whose_answer_was_lost_is_never_sent_again(stand: Stand) -> None:
     stand.mailman.mood = "drop"
-    await outreach(stand, CaseId(clock.random_id()))
+    fact = await outreach(stand, CaseId(clock.random_id()))
     stand.mailman.mood = "accept"
     await stand.leases_run_out()
     await stand.send()
     assert stand.mailman.offered == 1
     assert await stand.sql.fetchval("SELECT count(*) FROM matters WHERE sealed IS NOT NULL") == 0
+    assert await opened(stand, fact) == []
 
 
 async def test_an_outreach_of_a_withdrawn_case_is_not_sent(stand: Stand) -> None:
     case = CaseId(clock.random_id())
-    sealed = await stand.sealed(case, "outreach", WORRIED_ABOUT.encode())
-    fact = OutreachAsked(outreach=clock.random_id(), slug="mesa", language="en", sealed=sealed)
-    await stand.hear(
-        case,
-        fact,
-    )
+    fact = await asked_for(stand)
+    await stand.hear(case, fact)
     await stand.hear(case, CaseWithdrawn())
     await stand.send()
     assert stand.mailman.to(WORRIED_ABOUT) == []
+    assert await opened(stand, fact) == []
     assert await stand.sql.fetchval("SELECT count(*) FROM matters WHERE sealed IS NOT NULL") == 0

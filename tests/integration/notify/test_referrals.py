@@ -13,20 +13,23 @@ from shared.events.intake import ConsentWithdrawn, ContactReleased
 from shared.events.notify import ReferralReplied
 from shared.events.referral import (
     AnswerSettled,
+    ConsentAsked,
     ConsentReminded,
     HandoffConfirmed,
+    LadderAcknowledged,
     ReferralAccepted,
     ReferralCancelled,
     ReferralCompleted,
     ReferralFailed,
     ReferralInProgress,
     ReferralRequested,
+    RungPaged,
 )
 from shared.types import CaseId, PersonId, Urgency
 from tests.integration.notify.stand import Browser, Stand, text_of
 from tests.unit.shared.asgi import Answer
 
-CLINICIAN, PEER = "cara@example.org", "ana@example.org"
+CLINICIAN, PEER, OTHER = "cara@example.org", "ana@example.org", "ben@example.org"
 REACH = b'{"channel": "call", "address": "+18015550142", "safe_times": "after 18:00", "leave_message": false}'
 
 
@@ -36,7 +39,7 @@ class Asked:
     def __init__(self, stand: Stand, case: CaseId, clinician: PersonId) -> None:
         self.stand, self.case, self.clinician = stand, case, clinician
         self.referral, self.consent = clock.random_id(), clock.random_id()
-        self.path, self.browser = "", stand.browser()
+        self.path, self.browser, self.sealed = "", stand.browser(), b""
 
     async def request(self, *, direct: bool = False) -> Answer:
         due = await self.stand.now() + timedelta(hours=24)
@@ -59,16 +62,27 @@ class Asked:
         await self.stand.hear(self.case, AnswerSettled.model_validate({"reply": reply, "outcome": outcome}))
 
     async def accepted(self) -> Answer:
-        """It is accepted and released; the page in answer to the PIN."""
+        """It is accepted and released for thirty days; the page in answer to the PIN."""
         due = await self.stand.now() + timedelta(hours=24)
         await self.stand.hear(
             self.case,
             ReferralAccepted(referral=self.referral, clinician=self.clinician, consent=self.consent, due=due),
         )
-        sealed = await self.stand.sealed_reach(self.case, REACH)
+        self.sealed = await self.stand.sealed_reach(self.case, REACH)
+        return await self.released(clock.random_id())
+
+    async def released(self, consent: UUID) -> Answer:
+        """Released by this consent, which was given just now."""
+        expires = await self.stand.now() + timedelta(days=30)
         await self.stand.hear(
             self.case,
-            ContactReleased(assignment=self.referral, recipient=self.clinician, sealed=sealed, consent=self.consent),
+            ContactReleased(
+                assignment=self.referral,
+                recipient=self.clinician,
+                sealed=self.sealed,
+                consent=consent,
+                expires=expires,
+            ),
         )
         await self.stand.send()
         return await self.browser.enter(self.path)
@@ -176,12 +190,30 @@ async def test_after_a_withdrawn_consent_nothing_is_shown_and_one_neutral_line_f
     assert "no longer needed" in stand.mailman.text(CLINICIAN)
 
 
+async def test_a_consent_that_has_run_out_shows_nothing_until_it_is_given_again(stand: Stand) -> None:
+    it = await asked(stand)
+    await it.request()
+    assert "+18015550142" in text_of(await it.accepted())
+    await stand.hear(it.case, ReferralInProgress(referral=it.referral, clinician=it.clinician))
+    await stand.move_clock(timedelta(days=31))
+    page = text_of(await it.browser.enter(it.path))
+    assert "+18015550142" not in page
+    assert "Their yes counts for 30 days and is over" in page
+    assert "enter your PIN" not in page
+    before = len(stand.mailman.to(CLINICIAN))
+    assert "+18015550142" in text_of(await it.released(clock.random_id()))
+    assert len(stand.mailman.to(CLINICIAN)) == before + 1
+
+
 async def of_peer(stand: Stand) -> tuple[Asked, Browser, str, UUID]:
-    """A referral beside a peer, who looks at the page of the case."""
+    """A referral that came through a peer, who looks at the page of the case."""
     at = await stand.assigned(PEER, None, clinical="referral")
     browser = stand.browser()
     await browser.enter(at.path)
-    return await asked(stand, at.case), browser, at.path, at.assignment
+    it = await asked(stand, at.case)
+    question = ConsentAsked(referral=it.referral, remind_at=await stand.now(), assignment=at.assignment)
+    await stand.hear(at.case, question)
+    return it, browser, at.path, at.assignment
 
 
 async def test_the_peer_sees_how_far_it_has_come_and_confirms_the_hand_off(stand: Stand) -> None:
@@ -197,6 +229,36 @@ async def test_the_peer_sees_how_far_it_has_come_and_confirms_the_hand_off(stand
     assert (reply.referral, reply.verb) == (it.referral, "handoff")
     await stand.hear(it.case, ReferralInProgress(referral=it.referral, clinician=it.clinician))
     assert "they are with the clinician" in text_of(await browser.get(path))
+
+
+async def test_another_peer_is_told_nothing_of_what_an_earlier_one_began(stand: Stand) -> None:
+    it, browser, path, _ = await of_peer(stand)
+    other = await stand.peer(OTHER)
+    await it.request()
+    assert "nobody has accepted yet" in text_of(await browser.get(path))
+    await stand.hear(it.case, ContactReleased(assignment=clock.random_id(), recipient=other, clinical="referral"))
+    await stand.send()
+    page = text_of(await stand.browser().enter(stand.mailman.link(OTHER)))
+    assert "They want a clinician" in page
+    assert "Clinician:" not in page
+
+
+async def test_whoever_takes_a_page_is_told_nothing_of_the_requesters_treatment(stand: Stand) -> None:
+    it, browser, path, _ = await of_peer(stand)
+    await it.request()
+    await it.accepted()
+    await stand.hear(it.case, ReferralInProgress(referral=it.referral, clinician=it.clinician))
+    assert "they are with the clinician" in text_of(await browser.get(path))
+    taker, ladder, page = await stand.peer(OTHER), clock.random_id(), clock.random_id()
+    expires = await stand.now() + timedelta(minutes=5)
+    await stand.hear(it.case, RungPaged(ladder=ladder, rung=0, pages=((page, taker),), expires=expires))
+    await stand.hear(it.case, LadderAcknowledged(ladder=ladder, person=taker))
+    await stand.hear(it.case, ContactReleased(assignment=ladder, recipient=taker, sealed=it.sealed))
+    await stand.send()
+    shown = text_of(await stand.browser().enter(stand.mailman.link(OTHER)))
+    assert "+18015550142" in shown
+    assert "clinician" not in shown.lower()
+    assert "What has come of it" not in shown
 
 
 async def test_the_peer_is_told_neither_of_a_direct_referral_nor_who_the_clinician_is(stand: Stand) -> None:

@@ -19,7 +19,7 @@ from services.intake.domain.acts import (
 from services.intake.domain.case import Case, Closing, InContact, NoPeer, Released, Searching, outcome_of, stands
 from services.intake.domain.clinical import CONSENT_LASTS, Accepted, Asking, Ended, Requested
 from services.intake.domain.course import REST, REVIEW_AFTER, Direct, begun, heard
-from services.intake.domain.status import possible, sentences
+from services.intake.domain.status import possible, read_at, sentences
 from shared.errors import Refused
 from shared.events.intake import (
     CaseClosing,
@@ -94,7 +94,9 @@ def test_a_yes_is_told_once_with_its_end() -> None:
 def test_who_accepts_is_shown_the_reach_by_the_live_consent() -> None:
     ready = replace(folded(supervised(), [ASKED, YES, REQUESTED]), reach=b"sealed")
     assert facts_of(ready, ACCEPTED) == [
-        ContactReleased(assignment=REFERRAL, recipient=DOC, sealed=b"sealed", consent=CONSENT)
+        ContactReleased(
+            assignment=REFERRAL, recipient=DOC, sealed=b"sealed", consent=CONSENT, expires=NOW + CONSENT_LASTS
+        )
     ]
     assert facts_of(folded(ready, [ACCEPTED]), ACCEPTED) == []
 
@@ -108,6 +110,29 @@ def test_by_a_consent_that_is_too_old_nothing_is_shown_until_it_is_given_again()
     assert "clinical_consent_over" in sentences(step.case)
     again = heard(step.case, YES_AGAIN, late)
     assert [type(one) for one in again.facts] == [ConsentGiven, ContactReleased]
+
+
+@pytest.mark.parametrize(
+    ("happened", "told"),
+    [
+        ([ACCEPTED], ("clinical_consent_over",)),
+        ([ACCEPTED, ON_HOLD], ("clinical_on_hold", "clinical_not_shown")),
+        ([ACCEPTED, GOING], ("clinical_in_progress", "clinical_not_shown")),
+    ],
+)
+def test_a_yes_that_has_run_out_is_told_and_can_be_said_again(happened: list[object], told: tuple[str, ...]) -> None:
+    shown = folded(direct(), [REQUESTED, *happened])
+    late = NOW + CONSENT_LASTS
+    assert "clinical_not_shown" not in sentences(read_at(shown, late - timedelta(seconds=1)))
+    assert "consent" not in possible(read_at(shown, late - timedelta(seconds=1)))
+    after = read_at(shown, late)
+    assert sentences(after) == told
+    assert "consent" in possible(after)
+    again = heard(shown, YES_AGAIN, late)
+    released = [one for one in again.facts if isinstance(one, ContactReleased)]
+    assert [one.expires for one in released] == [late + CONSENT_LASTS]
+    assert isinstance(again.case, Case)
+    assert read_at(again.case, late) == again.case
 
 
 def test_a_question_that_comes_again_takes_a_new_yes_and_one_that_lapses_is_called_so() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 
 from services.notify.domain.case import Answer
 from services.notify.domain.deciding import What
+from services.notify.domain.deciding.referrals import CONSENT_LASTS
 from services.notify.domain.intents import Ended, Start
 from services.notify.domain.matters import KIND_OF, VERBS, Word, settler
 from services.notify.domain.outcomes import Accepted, NotSent, Unknown
@@ -83,13 +84,16 @@ def settle(story: Story, outcome: str = "noted") -> Story:
 
 
 def opened(adviser: PersonId = BEN, **more: Any) -> ConsultOpened:
-    return ConsultOpened(
-        consult=CONSULT, adviser=adviser, role="coordinator", topics=("sleep",), sealed=b"?", due=DUE, **more
-    )
+    values = {"role": "coordinator", "topics": ("sleep",), "sealed": b"?", "due": DUE, **more}
+    return ConsultOpened(consult=CONSULT, adviser=adviser, **values)
 
 
 def answered() -> ConsultAnswered:
     return ConsultAnswered(consult=CONSULT, assignment=ASSIGNMENT, asked_by=ANA, adviser=BEN, sealed=b"!")
+
+
+def question(assignment: UUID | None = ASSIGNMENT) -> ConsentAsked:
+    return ConsentAsked(referral=REFERRAL, remind_at=DUE, assignment=assignment)
 
 
 def requested(clinician: PersonId = CARA, *, direct: bool = False) -> ReferralRequested:
@@ -108,8 +112,8 @@ def accepted(clinician: PersonId = CARA) -> ReferralAccepted:
     return ReferralAccepted(referral=REFERRAL, clinician=clinician, consent=CONSENT, due=DUE)
 
 
-def released(clinician: PersonId = CARA) -> ContactReleased:
-    return ContactReleased(assignment=REFERRAL, recipient=clinician, sealed=b"sealed", consent=CONSENT)
+def released(clinician: PersonId = CARA, expires: datetime | None = None) -> ContactReleased:
+    return ContactReleased(assignment=REFERRAL, recipient=clinician, sealed=b"sealed", consent=CONSENT, expires=expires)
 
 
 def test_advice_is_asked_once_of_whom_the_program_has_and_not_again_while_it_waits() -> None:
@@ -198,7 +202,49 @@ def test_a_direct_referral_is_nobody_elses_business() -> None:
     story = Story().then(held(), begun, accepted(), released())
     assert "clinician" in shown(story).verbs
     assert "handoff" not in shown(story).verbs
-    assert story.state.around.for_peer == ()
+    assert story.state.around.referred_in(story.state.matters[ASSIGNMENT]) == ()
+
+
+NEXT = UUID(int=26)
+
+
+def to_next() -> ContactReleased:
+    """Another peer supports the requester now."""
+    return held().model_copy(update={"assignment": NEXT, "recipient": BEN})
+
+
+def seen_by_next(story: Story) -> tuple[object, ...]:
+    around, matter = story.state.around, story.state.matters[NEXT]
+    return (around.referred_in(matter), around.asked_in(matter), around.hand_off(matter))
+
+
+def test_another_peer_is_told_nothing_of_what_an_earlier_one_began() -> None:
+    gone = AssignmentEnded(assignment=ASSIGNMENT, person=ANA, how="replaced")
+    story = asks(Story().then(held())).then(answered(), question(), requested(), gone, to_next(), accepted())
+    assert seen_by_next(story) == ((), (), None)
+    assert "handoff" not in shown(story, NEXT).verbs
+    assert "clinician" in shown(story, NEXT).verbs
+
+
+def test_suggestions_that_a_referral_service_opens_are_bound_to_the_support_they_were_wanted_in() -> None:
+    ours = opened(kind="outside_help", sealed=None, assignment=ASSIGNMENT)
+    story = Story().then(held(), to_next(), ours)
+    (consult,) = story.state.around.asked_in(story.state.matters[ASSIGNMENT])
+    assert (consult.kind, seen_by_next(story)) == ("outside_help", ((), (), None))
+
+
+@pytest.mark.parametrize("begins", [question(None), opened(kind="outside_help", sealed=None)])
+def test_what_does_not_say_in_which_support_is_bound_to_the_last_wish(begins: What) -> None:
+    story = Story().then(held(clinical="referral"), to_next()).answers("clinician", subject=ASSIGNMENT).then(begins)
+    around, own = story.state.around, story.state.matters[ASSIGNMENT]
+    assert len(around.referred_in(own)) + len(around.asked_in(own)) == 1
+    assert seen_by_next(story) == ((), (), None)
+
+
+def test_a_question_that_is_asked_anew_stays_with_the_peer_it_came_through() -> None:
+    story = Story().then(held(), question(), to_next(), question(NEXT))
+    assert len(story.state.around.referred_in(story.state.matters[ASSIGNMENT])) == 1
+    assert seen_by_next(story) == ((), (), None)
 
 
 def test_a_referral_heard_of_from_intake_first_is_direct_at_once() -> None:
@@ -245,7 +291,7 @@ def test_one_who_was_silent_may_accept_but_not_hold_what_is_asked_of_the_next() 
 
 
 def test_the_peer_confirms_the_hand_off_while_it_is_accepted() -> None:
-    story = Story().then(held(), requested())
+    story = Story().then(held(), question(), requested())
     assert "handoff" not in shown(story).verbs
     story.then(accepted()).answers("handoff", subject=ASSIGNMENT)
     (fact,) = [fact for fact in story.facts if isinstance(fact, ReferralReplied)]
@@ -273,6 +319,37 @@ def test_after_a_withdrawn_consent_nothing_is_shown_whenever_it_is_heard(positio
     seat = story.state.matters.get(SEAT)
     assert seat is None or (seat.state, seat.sealed) == ("ended", None)
     assert shown(story, SEAT) == View("ended")
+
+
+@pytest.mark.parametrize("said", [timedelta(days=30), timedelta(days=12), None])
+def test_a_consent_shows_nothing_any_more_when_it_has_run_out_until_it_is_released_anew(said: timedelta | None) -> None:
+    story = Story().then(requested(), accepted(), released(expires=NOW + said if said else None))
+    lasts = said or CONSENT_LASTS
+    story.now = NOW + lasts - timedelta(seconds=1)
+    assert shown(story, SEAT).told == "referral_yours"
+    assert story.state.matters[SEAT].shows(story.now)
+    story.now = NOW + lasts
+    # What ends it or puts it on hold can still be said.
+    assert shown(story, SEAT) == View("consent_over", ("handoff", "hold", "cannot_go_on"))
+    assert not story.state.matters[SEAT].shows(story.now)
+    story.then(released(expires=story.now + CONSENT_LASTS))
+    assert shown(story, SEAT).told == "referral_yours"
+    assert len(story.of("released")) == 2
+
+
+def test_a_release_that_comes_when_its_consent_has_run_out_shows_nothing_and_mails_nobody() -> None:
+    story = Story().then(requested(), accepted())
+    story.now = NOW + timedelta(days=31)
+    story.then(released(expires=NOW + timedelta(days=30)))
+    assert (shown(story, SEAT).told, story.of("released")) == ("consent_over", [])
+
+
+def test_a_new_reach_by_the_same_consent_lasts_no_longer_and_is_not_mailed() -> None:
+    until = NOW + timedelta(days=30)
+    story = Story().then(requested(), accepted(), released(expires=until))
+    story.now = NOW + timedelta(days=20)
+    story.then(released(expires=until))
+    assert (story.state.matters[SEAT].released_until, len(story.of("released"))) == (until, 1)
 
 
 def test_a_late_release_shows_nothing_to_a_clinician_who_has_given_it_back() -> None:
@@ -332,7 +409,11 @@ def test_an_outreach_that_was_not_handed_over_waits_and_is_forgotten_with_the_ca
     story = Story().then(OutreachAsked(outreach=OUTREACH, slug="mesa", language="en", sealed=b"address"))
     outreach(story, NotSent("451"))
     assert story.state.matters[OUTREACH].sealed == b"address"
+    before = story.state
+    assert before.spent_since(Story().state) == []
     assert story.then(CaseWithdrawn()).state.matters[OUTREACH].sealed is None
+    assert story.state.spent_since(before) == story.state.spent_since(Story().state) == [OUTREACH]
+    assert story.state.spent_since(story.state) == []
     assert story.lines == []
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from services.notify.domain.case import Answer, CaseState, Step
 from services.notify.domain.deciding import Decider, What
+from services.notify.domain.deciding.offers import KEPT_EARLIER
 from services.notify.domain.intents import Contact, Ended, Intent, Start
 from services.notify.domain.matters import Matter, Reply, Word
 from services.notify.domain.outcomes import Accepted
@@ -93,6 +94,17 @@ def released() -> ContactReleased:
 
 def paged(*who: tuple[UUID, PersonId]) -> RungPaged:
     return RungPaged(ladder=LADDER, rung=1, pages=who, expires=NOW + timedelta(minutes=5))
+
+
+def test_what_a_requester_could_be_reached_by_before_is_kept_beside_the_new_one_and_once() -> None:
+    again, none = released().model_copy(update={"sealed": b"new"}), released().model_copy(update={"sealed": None})
+    story = Story().then(released(), released())
+    assert story.state.matters[ASSIGNMENT].earlier == ()
+    story.then(again, none, released(), released())
+    assert story.state.matters[ASSIGNMENT].earlier == (b"sealed", b"new")
+    for number in range(30):
+        story.then(released().model_copy(update={"sealed": bytes([number])}))
+    assert len(story.state.matters[ASSIGNMENT].earlier) == KEPT_EARLIER
 
 
 def test_an_offer_heard_twice_is_planned_once() -> None:

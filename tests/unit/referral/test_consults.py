@@ -172,7 +172,7 @@ def test_scenario_10_an_advisor_is_consulted_without_identity_and_the_peer_keeps
     assert after.state.referral is None
     assert one(step, ConsultOpened).due == NOW + timedelta(days=1)
     assert set(one(step, ConsultOpened).model_dump()) == {
-        "type", "consult", "adviser", "role", "kind", "topics", "sealed", "due",
+        "type", "consult", "adviser", "role", "kind", "topics", "sealed", "due", "assignment",
     }  # fmt: skip
 
 

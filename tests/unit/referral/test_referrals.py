@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -40,10 +41,12 @@ from tests.unit.referral.given import (
     DORA,
     HOUR,
     NOW,
+    PAUL,
     PETRA,
     PETRA_,
     TC,
     answer,
+    assigned,
     consent,
     direct,
     hear,
@@ -211,6 +214,28 @@ def test_when_the_peer_is_gone_the_clinician_alone_confirms() -> None:
     assert kinds(hear(half.state, gone)) == ["referral_in_progress"]
     without = hear(step.state, gone, answer(referral, CLEO, "handoff"))
     assert "referral_in_progress" in kinds(without)
+
+
+def test_another_peer_has_no_part_in_what_an_earlier_one_began() -> None:
+    """They are not told of it, so that nothing may wait for their word."""
+    step, referral = accepted()
+    gone = AssignmentEnded(assignment=ASSIGNMENT, person=PETRA, how="replaced")
+    for first, second in ((gone, assigned(PAUL, uuid4())), (assigned(PAUL, uuid4()), gone)):
+        replaced = hear(step.state, first, second)
+        assert outcomes(hear(replaced.state, answer(referral, PAUL, "handoff"))) == ["refused"]
+        assert stage(hear(replaced.state, answer(referral, CLEO, "handoff"))) is Stage.IN_PROGRESS
+    half = hear(step.state, answer(referral, CLEO, "handoff"), assigned(PAUL, uuid4()))
+    assert stage(half) is Stage.ACCEPTED
+    assert stage(hear(half.state, gone)) is Stage.IN_PROGRESS
+
+
+def test_an_open_question_names_its_support_and_another_peer_is_not_reminded_of_it() -> None:
+    step, _ = asked()
+    assert one(step, ConsentAsked).assignment == ASSIGNMENT
+    replaced = hear(step.state, assigned(PAUL, uuid4()))
+    reminded = ring(replace(step, state=replaced.state))
+    assert told(reminded.facts, ConsentReminded) == []
+    assert reminded.alarms
 
 
 def test_an_overdue_hand_off_is_told_to_coordinators_once_and_is_theirs() -> None:

@@ -45,6 +45,7 @@ def to_clinician(case: Case, clinical: With, now: datetime) -> ContactReleased |
         sealed=case.reach,
         about=case.ask.about,
         consent=consent.consent,
+        expires=consent.expires,
     )
 
 

@@ -41,7 +41,14 @@ def heard(plan: Planner, state: CaseState, fact: Heard) -> Step:
 
 
 def _opened(plan: Planner, state: CaseState, known: Consult, fact: ConsultOpened) -> Step:
-    consult = replace(known, kind=fact.kind, state="open", topics=fact.topics, question=fact.sealed)
+    consult = replace(
+        known,
+        kind=fact.kind,
+        state="open",
+        topics=fact.topics,
+        assignment=known.assignment or fact.assignment or state.clinician_wanted_in,
+        question=fact.sealed,
+    )
     after = state.with_consult(consult)
     live, next_id = seat_of(state.matters.values(), fact.consult, fact.adviser)
     if live is None and fact.adviser not in state.barred:

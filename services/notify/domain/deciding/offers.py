@@ -34,6 +34,9 @@ Heard = (
     | NobodyFound
 )
 
+KEPT_EARLIER = 20
+"""So many earlier ways to reach a requester are kept, so that no question for advice names them."""
+
 
 def heard(plan: Planner, state: CaseState, fact: Heard) -> Step:
     """What matching says."""
@@ -91,10 +94,12 @@ def released(plan: Planner, state: CaseState, fact: ContactReleased) -> Step:
     known = state.matters.get(fact.assignment) or Matter(fact.assignment, fact.recipient, "assignment")
     if known.state != "open" or known.person != fact.recipient or fact.recipient in state.barred:
         return Step(state)
+    before = () if known.sealed is None or known.sealed == fact.sealed else (known.sealed,)
     after = state.with_matter(
         replace(
             known,
             sealed=fact.sealed,
+            earlier=(*known.earlier, *before)[-KEPT_EARLIER:],
             released=True,
             about=fact.about,
             advisers=fact.advisers,

@@ -6,6 +6,7 @@ Facts of referral and of intake travel on different topics: what a withdrawn con
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import assert_never
 
 from services.notify.domain import intents
@@ -30,6 +31,9 @@ from shared.events.referral import (
     ReferralRequested,
     ReferralUnanswered,
 )
+
+CONSENT_LASTS = timedelta(days=30)
+"""The longest that a consent counts from the moment in which it was given."""
 
 Ending = ReferralCompleted | ReferralFailed | ReferralCancelled | ConsentWithdrawn
 Moving = (
@@ -69,7 +73,7 @@ def _moved_on(plan: Planner, state: CaseState, known: Referral, fact: Moving) ->
         case DirectAsked():
             return state.with_referral(replace(known, direct=True))
         case ConsentAsked():
-            return _consent_asked(plan, state, known)
+            return _consent_asked(plan, state, known, fact)
         case ReferralAccepted():
             return _accepted(state, known, fact)
         case ReferralRejected():
@@ -87,8 +91,9 @@ def _moved_on(plan: Planner, state: CaseState, known: Referral, fact: Moving) ->
             assert_never(fact)
 
 
-def _consent_asked(plan: Planner, state: CaseState, known: Referral) -> CaseState:
+def _consent_asked(plan: Planner, state: CaseState, known: Referral, fact: ConsentAsked) -> CaseState:
     """Asked for the first time; or anew, because an earlier consent has run out, and with it what it allowed."""
+    known = replace(known, assignment=known.assignment or fact.assignment or state.clinician_wanted_in)
     seats = [seat for seat in state.seats(known.referral_id) if seat.live]
     after = plan.told_over(state.with_referral(replace(known, state="consent_asked", clinician=None)), seats)
     return ended_seats(after, known.referral_id)
@@ -162,7 +167,7 @@ def _over(plan: Planner, state: CaseState, known: Referral, fact: Ending) -> Ste
 
 
 def released(plan: Planner, state: CaseState, fact: ContactReleased) -> Step:
-    """The clinician who has accepted may see how to reach the requester, by the live consent."""
+    """The clinician who has accepted may see how to reach the requester as long as the consent lives."""
     known = state.referrals.get(fact.assignment) or Referral(fact.assignment, "accepted", fact.recipient)
     live, next_id = seat_of(state.matters.values(), fact.assignment, fact.recipient)
     gave_up = live is None and any(seat.person == fact.recipient for seat in state.seats(fact.assignment))
@@ -171,9 +176,11 @@ def released(plan: Planner, state: CaseState, fact: ContactReleased) -> Step:
     seat = live or Matter(next_id, fact.recipient, "referral", part_of=fact.assignment)
     if known.state in {"consent_asked", "requested"}:
         known = replace(known, state="accepted", clinician=fact.recipient)
-    now = replace(seat, state="accepted", sealed=fact.sealed, released=True, about=fact.about)
+    # Whoever releases without saying until when is of before that was said: no consent lasts longer than this.
+    until = fact.expires or plan.now + CONSENT_LASTS
+    now = replace(seat, state="accepted", sealed=fact.sealed, released=True, released_until=until, about=fact.about)
     after = state.with_referral(known).with_matter(now)
-    if seat.released:
+    if seat.shows(plan.now) or not now.shows(plan.now):
         return Step(after)
     expires = plan.now + intents.DETAILS_WITHIN
     return plan.plan(after, "released", [(fact.recipient, seat.matter_id)], expires=expires)

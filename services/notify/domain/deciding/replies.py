@@ -131,7 +131,7 @@ def _of_peer(state: CaseState, matter: Matter, reply: Reply, answer: Answer) -> 
                 received_at=reply.received_at,
             )
         case "handoff":
-            referral = state.around.hand_off
+            referral = state.around.hand_off(matter)
             if referral is None:
                 return None
             return ReferralReplied(

@@ -136,6 +136,8 @@ PAGES: Mapping[str, str] = {
     "answer_sent": "Your answer is on its way. Thank you.",
     "referral_yours": "You have taken this on. Thank you.",
     "referral_held": "You have put this on hold.",
+    "consent_over": "Their yes counts for 30 days and is over. Once they have said yes again on their own page, you "
+    "get a message and see again how to reach them.",
     "again_for_question": "To read the question again, enter your PIN.",
     "name": "What to call them",
     "about_someone_else": "The caller is worried about somebody else.",

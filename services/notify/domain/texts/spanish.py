@@ -143,6 +143,8 @@ PAGES: Mapping[str, str] = {
     "answer_sent": "Su respuesta está en camino. Gracias.",
     "referral_yours": "Usted atiende a esta persona. Gracias.",
     "referral_held": "Usted lo ha dejado en pausa.",
+    "consent_over": "Su sí vale 30 días y ha terminado. En cuanto diga que sí otra vez en su propia página, usted "
+    "recibe un mensaje y vuelve a ver cómo contactar.",
     "again_for_question": "Para leer otra vez la pregunta, escriba su PIN.",
     "name": "Cómo llamarle",
     "about_someone_else": "Quien llama está preocupado por otra persona.",
