@@ -36,7 +36,7 @@ def barred(case: Case, bars: Collection[PersonId], world: World) -> Step[Case]:
         passed = _referral(case.referral, new, ask, world)
         step = step.then(passed.of(step.state.with_referral(passed.state)))
     for consult in case.consults:
-        asked = consults.barred(consult, ask, world)
+        asked = consults.barred(consult, ask, world.without(case.former))
         step = step.then(asked.of(step.state.with_consult(asked.state)))
     return step
 
