@@ -25,7 +25,7 @@ from shared.events.referral import (
     ReferralRequested,
     RungPaged,
 )
-from shared.types import AgencyId, CaseId, Lane, PersonId, Role, Structure
+from shared.types import AgencyId, CaseId, Lane, PersonId, Role, Structure, Urgency
 from tests.integration.referral.bench import TABLES, Bench, Said, cases
 from tests.unit.referral.given import (
     ADVISOR,
@@ -239,7 +239,8 @@ async def test_whoever_comes_to_be_barred_is_passed_by_in_everything_also_before
     (case,) = cases(1)
     assert await staffed.hear(case, BarsChanged(bars=(ANA,))) == []
     assert await staffed.anchor(case) == ("at_rest", None)
-    paged = only(await staffed.hear(case, crisis((ANA, BEN), (CEM,)), group="crisis"), RungPaged)
+    emergency = crisis((ANA, BEN), (CEM,), asked=ask(CS, urgency=Urgency.EMERGENCY))
+    paged = only(await staffed.hear(case, emergency, group="crisis"), RungPaged)
     assert [person for _, person in paged.pages] == [BEN]
     await supported(staffed, case)
     referral, first = await consented(staffed, case)
