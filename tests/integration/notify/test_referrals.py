@@ -127,9 +127,9 @@ async def test_an_acceptance_counts_once_and_details_come_with_the_release(stand
     await it.settled("accepted")
     assert "details follow" in text_of(await it.browser.get(it.path))
     shown = text_of(await it.accepted())
-    assert "+18015550142" in shown
+    assert "801-555-0142" in shown
     assert "after 18:00" in shown
-    assert "+18015550142" not in text_of(await it.browser.get(it.path))
+    assert "801-555-0142" not in text_of(await it.browser.get(it.path))
     assert len(stand.mailman.to(CLINICIAN)) == 3
 
 
@@ -154,7 +154,7 @@ async def test_the_hand_off_comes_before_the_end_and_the_end_is_asked_once_more(
     assert "Finish this?" in text_of(sure)
     assert (await it.browser.press(it.path, sure, "complete", sure="yes")).status == 303
     await stand.hear(it.case, ReferralCompleted(referral=it.referral, clinician=it.clinician))
-    assert "+18015550142" not in text_of(await it.browser.enter(it.path))
+    assert "801-555-0142" not in text_of(await it.browser.enter(it.path))
 
 
 async def test_a_referral_in_progress_is_held_and_resumed(stand: Stand) -> None:
@@ -182,7 +182,7 @@ async def test_after_a_withdrawn_consent_nothing_is_shown_and_one_neutral_line_f
     )
     await stand.hear(it.case, over)
     page = await it.browser.enter(it.path)
-    assert "+18015550142" not in text_of(page)
+    assert "801-555-0142" not in text_of(page)
     assert "This has ended" in text_of(page)
     assert b"<button" not in page.body
     assert await stand.sql.fetchval("SELECT count(*) FROM matters WHERE sealed IS NOT NULL") == 0
@@ -193,15 +193,15 @@ async def test_after_a_withdrawn_consent_nothing_is_shown_and_one_neutral_line_f
 async def test_a_consent_that_has_run_out_shows_nothing_until_it_is_given_again(stand: Stand) -> None:
     it = await asked(stand)
     await it.request()
-    assert "+18015550142" in text_of(await it.accepted())
+    assert "801-555-0142" in text_of(await it.accepted())
     await stand.hear(it.case, ReferralInProgress(referral=it.referral, clinician=it.clinician))
     await stand.move_clock(timedelta(days=31))
     page = text_of(await it.browser.enter(it.path))
-    assert "+18015550142" not in page
+    assert "801-555-0142" not in page
     assert "Their yes counts for 30 days and is over" in page
     assert "enter your PIN" not in page
     before = len(stand.mailman.to(CLINICIAN))
-    assert "+18015550142" in text_of(await it.released(clock.random_id()))
+    assert "801-555-0142" in text_of(await it.released(clock.random_id()))
     assert len(stand.mailman.to(CLINICIAN)) == before + 1
 
 
@@ -256,7 +256,7 @@ async def test_whoever_takes_a_page_is_told_nothing_of_the_requesters_treatment(
     await stand.hear(it.case, ContactReleased(assignment=ladder, recipient=taker, sealed=it.sealed))
     await stand.send()
     shown = text_of(await stand.browser().enter(stand.mailman.link(OTHER)))
-    assert "+18015550142" in shown
+    assert "801-555-0142" in shown
     assert "clinician" not in shown.lower()
     assert "What has come of it" not in shown
 
