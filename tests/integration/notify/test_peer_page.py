@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import timedelta
 from typing import get_args
 
 from shared import clock, vault
@@ -138,7 +137,7 @@ async def test_after_the_one_message_nothing_opens_the_address_not_even_the_reco
     # Not handed over yet: it has to be read once more.
     assert await opened(stand, fact) == [WORRIED_ABOUT.encode()]
     stand.mailman.mood = "accept"
-    await stand.move_clock(timedelta(minutes=5))
+    await stand.leases_run_out()
     await stand.send()
     assert len(stand.mailman.to(WORRIED_ABOUT)) == 1
     assert await opened(stand, fact) == []

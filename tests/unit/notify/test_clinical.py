@@ -241,6 +241,16 @@ def test_what_does_not_say_in_which_support_is_bound_to_the_last_wish(begins: Wh
     assert seen_by_next(story) == ((), (), None)
 
 
+@pytest.mark.parametrize("begins", [question(None), requested(), opened(kind="outside_help", sealed=None)])
+def test_what_is_known_to_be_of_no_support_is_shown_to_no_peer_and_no_taker(begins: What) -> None:
+    taken = ContactReleased(assignment=LADDER, recipient=BEN, sealed=b"sealed")
+    story = Story().then(held(), to_next(), paged((PAGE, BEN)), begins, taken)
+    around = story.state.around
+    for matter in (ASSIGNMENT, NEXT, LADDER):
+        shown_to = story.state.matters[matter]
+        assert (around.referred_in(shown_to), around.asked_in(shown_to)) == ((), ())
+
+
 def test_a_question_that_is_asked_anew_stays_with_the_peer_it_came_through() -> None:
     story = Story().then(held(), question(), to_next(), question(NEXT))
     assert len(story.state.around.referred_in(story.state.matters[ASSIGNMENT])) == 1
