@@ -30,6 +30,8 @@ class NotifySettings(Settings):
     intake_url: str = Field(default="http://127.0.0.1:18080", pattern=r"^https?://[^\s/]+(/[^\s]*)?[^/\s]$")
     """Where the agencies' public pages are, as seen from a phone."""
     page_title: str = "Message"
+    forms_per_source: int = Field(default=120, ge=2)
+    """Per minute, from one address, half of them at once; to be raised where many people share one. Never of danger."""
 
     @property
     def https(self) -> bool:
