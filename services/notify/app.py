@@ -13,7 +13,7 @@ from services.notify.actions.sender import COMPANY_S, Sender
 from services.notify.actions.sending import Office
 from services.notify.channels.mail import Mail, Server
 from services.notify.routes import Look, router
-from services.notify.routes.look import Dress
+from services.notify.routes.look import Dress, Limits
 from services.notify.settings import NotifySettings
 from shared import vault
 from shared.db import Database
@@ -21,6 +21,7 @@ from shared.events import IntakeFact, MatchingFact, ReferralFact
 from shared.events.envelope import CONTACTS, DIRECTORY, INTAKE, INTAKE_CRISIS, MATCHING, REFERRAL, REFERRAL_CRISIS
 from shared.http import foundation, health
 from shared.http.health import Readiness
+from shared.http.limits import Throttle
 from shared.http.sessions import SessionCookie
 from shared.process import launch, opened
 from shared.types import Lane
@@ -57,6 +58,7 @@ def notify_app(
         Dress(settings.page_title, urlsplit(settings.public_url).path, settings.intake_url),
         secret=office.keyring.derived("nonce"),
         cookie=SessionCookie(https=settings.https, name="n"),
+        limits=Limits(per_source=Throttle(settings.forms_per_source, settings.forms_per_source // 2)),
     )
     foundation(app, page=look.problem, https=settings.https)
     app.include_router(health.router(ready))

@@ -31,6 +31,8 @@ class NotifySettings(Settings):
     """Where the agencies' public pages are, as seen from a phone."""
     page_title: str = ""
     """The title of every page; "" is "Message", in the language of the page."""
+    forms_per_source: int = Field(default=120, ge=2)
+    """Per minute, from one address, half of them at once; to be raised where many people share one. Never of danger."""
 
     @property
     def https(self) -> bool:

@@ -238,7 +238,7 @@ async def pressed_by_hand(stage: Stage, mail: Mail, verb: str) -> Answer:
 @asynccontextmanager
 async def opened(region: Region) -> AsyncIterator[Programs]:
     """All three agencies, everybody verified."""
-    await region.start_all(env=OPEN_DOORS)
+    await region.start_all(env=OPEN_DOORS | {"PEERLINE_FORMS_PER_SOURCE": "10000"})
     await demo.seeded(region.local, print, list(TOWNS.values()))
     producer = AIOKafkaProducer(bootstrap_servers=region.topics.kafka, acks="all")
     await producer.start()

@@ -15,6 +15,8 @@ from shared.vault import Subject
 from tests.integration.notify.stand import Assigned, Browser, Stand, text_of
 from tests.unit.shared.asgi import Answer
 
+LINK_BURST = 30
+"""So many forms may be sent at one link at once."""
 PEER, WORRIED_ABOUT = "ana@example.org", "friend@example.net"
 
 
@@ -43,6 +45,15 @@ async def test_danger_said_without_a_session_still_says_whom_to_call(stand: Stan
     assert answer.status == 403
     assert b'href="tel:988"' in answer.body
     assert await stand.said(DangerReported) == []
+
+
+async def test_danger_is_never_told_to_wait(stand: Stand) -> None:
+    at, browser, page = await begun(stand)
+    told = [(await browser.press(at.path, page, "no such word")).status for _ in range(LINK_BURST + 1)]
+    assert told[-1] == 429
+    answer = await browser.press(at.path, page, "danger")
+    assert (answer.status, b'href="tel:988"' in answer.body) == (200, True)
+    assert len(await stand.said(DangerReported)) == 1
 
 
 async def test_in_a_program_without_a_clinician_the_wish_leads_to_information(stand: Stand) -> None:
