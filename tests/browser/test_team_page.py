@@ -23,18 +23,17 @@ SAYS = {
 
 
 @pytest.mark.parametrize("language", sorted(SAYS))
-@pytest.mark.parametrize("scripts", [True, False])
 async def test_the_page_behind_a_count_is_sound_and_says_when_it_is_over(
-    town: Town, chromium: Chromium, language: str, scripts: bool
+    town: Town, chromium: Chromium, language: str
 ) -> None:
     opens, pin, waits, over = SAYS[language]
+    name = f"team-{language[:2]}"
     await speaking(town, language.partition("-")[0])
     await slow_to_forget(town)
     requester = await town.ask(urgency="urgent", preferences={"require": ["language:zz"]})
     mail = await town.mail("/t/", to=COORDINATORS)
-    visitor = await chromium.visitor(language=language, scripts=scripts, dark=not scripts)
+    visitor = await chromium.visitor(language=language, dark=language.startswith("es"))
     page = await visitor.open(mail.link)
-    name = f"team-{language[:2]}{'' if scripts else '-dark'}"
     await visitor.sound(f"{name}-pin")
     await page.get_by_label(pin).fill(town.demo.pin)
     await visitor.press(opens)
@@ -48,6 +47,21 @@ async def test_the_page_behind_a_count_is_sound_and_says_when_it_is_over(
 
     await eventually(nothing, what="the page says that nothing waits")
     await visitor.sound(f"{name}-over")
+
+
+async def test_the_page_works_with_the_keyboard_alone_and_without_javascript(town: Town, chromium: Chromium) -> None:
+    await town.ask(preferences={"require": ["language:zz"]})
+    visitor = await chromium.visitor(scripts=False)
+    page = await visitor.open((await town.mail("/t/", to=COORDINATORS)).link)
+    await page.keyboard.press("Tab")
+    await page.keyboard.type(town.demo.pin)
+    async with page.expect_navigation():
+        await page.keyboard.press("Enter")
+    assert await page.get_by_role("heading", level=2, name=SAYS["en-US"][2]).count() == 1
+    await page.keyboard.press("Tab")
+    async with page.expect_navigation():
+        await page.keyboard.press("Enter")
+    assert await page.get_by_role("heading", level=1).inner_text() == "What waits now"
 
 
 async def slow_to_forget(town: Town) -> None:
