@@ -122,7 +122,7 @@ class Town:
             )
             asked: int = await sql.fetchval(
                 "SELECT count(*) FROM referral.people JOIN referral.agencies USING (agency_id)"
-                " WHERE agency_id = $1 AND verified AND active AND role = 'clinician'"
+                " WHERE agency_id = $1 AND verified AND people.active AND role = 'clinician'"
                 " AND (capabilities->>'accept_referral')::boolean",
                 agency.agency_id,
             )
