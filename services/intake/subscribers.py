@@ -44,7 +44,7 @@ from shared.events.referral import (
 )
 from shared.types import PersonId
 
-OF_A_CASE: tuple[type[Fact], ...] = (
+ORDINARY: tuple[type[Fact], ...] = (
     SearchStarted,
     ShortlistReady,
     OfferMade,
@@ -68,8 +68,6 @@ OF_A_CASE: tuple[type[Fact], ...] = (
     ReferralFailed,
     ReferralCancelled,
 )
-ORDINARY: tuple[type[Fact], ...] = (*OF_A_CASE, ContactVerified, ContactStopped)
-"""All that `ordinary` does anything for."""
 CRISIS: tuple[type[Fact], ...] = (
     RungPaged,
     PageSettled,
@@ -86,7 +84,7 @@ async def ordinary(tx: Transaction, received: Sequence[Received]) -> None:
     And who can be told things (`peerline.notify`).
     """
     await directory.hear(tx, _verified(received))
-    await cases.take(tx, _inputs(received, OF_A_CASE))
+    await cases.take(tx, _inputs(received, ORDINARY))
 
 
 async def crisis(tx: Transaction, received: Sequence[Received]) -> None:

@@ -43,9 +43,6 @@ OF_A_CASE = (
     CaseClosed,
 )
 
-ORDINARY = (*OF_A_CASE, IntentSettled, ContactVerified, ContactStopped)
-"""All that `ordinary` does anything for."""
-
 
 def _inputs(received: Iterable[Received]) -> list[Input]:
     return [

@@ -63,9 +63,6 @@ OF_A_CASE = (
     PageReplied,
 )
 
-ORDINARY = (*OF_A_CASE, ContactVerified, ContactStopped)
-"""All that `ordinary` does anything for."""
-
 
 async def ordinary(tx: Transaction, received: Sequence[Received]) -> None:
     """peerline.intake, peerline.matching and peerline.notify."""
