@@ -12,7 +12,6 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from types import UnionType
 
 from aiokafka import ConsumerRecord
 
@@ -58,9 +57,6 @@ Absorb = Callable[[Transaction, Sequence[Received]], Awaitable[None]]
 It raises `Unprocessable` for an event that a pure function refuses; the batch is then run record by record.
 """
 
-Facts = UnionType | type[Fact] | tuple[type[Fact], ...]
-"""Classes of facts, as `isinstance` takes them."""
-
 
 @dataclass(frozen=True)
 class _Arrival:
@@ -85,14 +81,12 @@ class Delivery:
         topics: Sequence[str],
         fingerprint_key: bytes,
         beside: Collection[AgencyId] = (),
-        heeds: Facts = Fact,
     ) -> None:
         """`group` names the consumer group in spans; `fingerprint_key` hashes what cannot be decoded.
 
-        The agencies in `beside` are in view with those of the records. A fact that is none of `heeds` has no effect
-        here: it is read and passed over, and no claim is kept of it.
+        The agencies in `beside` are in view with those of the records.
         """
-        self._beside, self._heeds = frozenset(beside), heeds
+        self._beside = frozenset(beside)
         self._db, self._absorb, self._group, self._topics = db, absorb, group, topics
         self._fingerprint_key = fingerprint_key
 
@@ -140,17 +134,14 @@ class Delivery:
                 return
 
     async def _once(self, raws: Sequence[Raw], positions: Positions, park_as: str) -> None:
-        sorted_out = [one for raw in raws if self._concerns(one := _sorted_out(raw, park_as))]
+        sorted_out = [_sorted_out(raw, park_as) for raw in raws]
         async with self._db.transaction(self._beside | _agencies(sorted_out)) as tx:
-            behind = await parking.held(tx, list({(one.raw.topic, one.raw.key) for one in sorted_out}))
+            behind = await parking.held(tx, list({(raw.topic, raw.key) for raw in raws}))
             passing, parked = _apart(sorted_out, behind)
             parked += await self._apply(tx, passing)
             await parking.park(tx, parked, self._fingerprint_key)
             await inbox.save_positions(tx, positions)
         faults.reached("after-commit", *{raw.topic for raw in raws})
-
-    def _concerns(self, one: _Arrival | Ticket) -> bool:
-        return isinstance(one, Ticket) or isinstance(one.received.fact, self._heeds)
 
     async def _apply(self, tx: Transaction, arrivals: Sequence[_Arrival]) -> list[Ticket]:
         """Claim, drop what was seen or is buried, and absorb the rest. Returns tickets for forged repeats."""

@@ -22,9 +22,8 @@ from starlette.types import ASGIApp
 
 from shared import broker, faults, metrics, telemetry
 from shared.db import DOORS_WITHIN_S, UNAVAILABLE, Database, Login, lazy_pool
-from shared.delivery import Absorb, Delivery, Facts
+from shared.delivery import Absorb, Delivery
 from shared.errors import places_of
-from shared.events import Fact
 from shared.http import metrics as metrics_door
 from shared.migrate import app_of, loop_of
 from shared.relay import Relay
@@ -87,11 +86,10 @@ class Process:
         *,
         schema: object = None,
         beside: Collection[AgencyId] = (),
-        heeds: Facts = Fact,
     ) -> None:
         """A consumer group `<service>.<lane>` over logical topics; `absorb` brings events to their effect.
 
-        The agencies in `beside` are in view with those of the records; facts that are none of `heeds` are passed over.
+        The agencies in `beside` are in view with those of the records.
         """
         delivery = Delivery(
             self.db_of(Lane[lane.upper()] if lane.upper() in Lane.__members__ else Lane.BULK),
@@ -100,7 +98,6 @@ class Process:
             topics=topics,
             fingerprint_key=self.settings.fingerprint_key.get_secret_value(),
             beside=beside,
-            heeds=heeds,
         )
         group = broker.Group(self.broker, self.db, delivery, self.settings)
         group.subscribe(f"{self.service}.{lane}", topics, schema)

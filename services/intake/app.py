@@ -85,7 +85,6 @@ async def main() -> None:
             [MATCHING.name, REFERRAL.name, NOTIFY.name],
             subscribers.ordinary,
             schema=MatchingFact | ReferralFact | NotifyFact,
-            heeds=subscribers.ORDINARY,
         )
         process.consume(
             "crisis",

@@ -12,12 +12,10 @@ from shared.casework import Input
 from shared.db import Transaction
 from shared.delivery import Received
 from shared.events import Fact
-from shared.events.notify import ClinicianWanted, ContactStopped, ContactVerified, DangerReported
+from shared.events.notify import ClinicianWanted, DangerReported
 from shared.news import verified_in
 
-OF_A_CASE: tuple[type[Fact], ...] = (*get_args(OfPeer | OfClinical), ClinicianWanted)
-ORDINARY: tuple[type[Fact], ...] = (*OF_A_CASE, ContactVerified, ContactStopped)
-"""All that `ordinary` does anything for."""
+ORDINARY: tuple[type[Fact], ...] = (*get_args(OfPeer | OfClinical), ClinicianWanted)
 CRISIS: tuple[type[Fact], ...] = get_args(OfAlarm | DangerReported)
 
 
@@ -27,7 +25,7 @@ async def ordinary(tx: Transaction, received: Sequence[Received]) -> None:
     And who can be told things, and what a peer says of the clinical side (`peerline.notify`).
     """
     await directory.hear(tx, verified_in(received))
-    await cases.take(tx, _inputs(received, OF_A_CASE))
+    await cases.take(tx, _inputs(received, ORDINARY))
 
 
 async def crisis(tx: Transaction, received: Sequence[Received]) -> None:

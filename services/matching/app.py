@@ -26,13 +26,7 @@ def health_app(process: Process) -> FastAPI:
 async def main() -> None:
     """Run until SIGTERM or SIGINT."""
     async with opened("matching", MatchingSettings()) as process:
-        process.consume(
-            "ordinary",
-            [INTAKE.name, NOTIFY.name],
-            subscribers.ordinary,
-            schema=IntakeFact | NotifyFact,
-            heeds=subscribers.ORDINARY,
-        )
+        process.consume("ordinary", [INTAKE.name, NOTIFY.name], subscribers.ordinary, schema=IntakeFact | NotifyFact)
         process.consume("crisis", [INTAKE_CRISIS.name], subscribers.crisis, schema=IntakeFact)
         process.consume("directory", [DIRECTORY.name], subscribers.directory, schema=IntakeFact)
         for lane in (Lane.CRISIS, Lane.ORDINARY):

@@ -9,11 +9,8 @@ from services.matching.domain.decide import Heard
 from shared.casework import Input
 from shared.db import Transaction
 from shared.delivery import Received
-from shared.events.notify import ContactStopped, ContactVerified, IntentSettled
+from shared.events.notify import IntentSettled
 from shared.news import news_in
-
-ORDINARY = Heard | ContactVerified | ContactStopped
-"""All that `ordinary` does anything for."""
 
 
 def _inputs(received: Iterable[Received]) -> list[Input]:

@@ -76,7 +76,6 @@ async def main() -> None:
             [INTAKE.name, MATCHING.name, REFERRAL.name],
             subscribers.ordinary,
             schema=IntakeFact | MatchingFact | ReferralFact,
-            heeds=subscribers.ORDINARY,
         )
         process.consume(
             "crisis", [INTAKE_CRISIS.name, REFERRAL_CRISIS.name], subscribers.crisis, schema=IntakeFact | ReferralFact

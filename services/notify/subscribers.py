@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.notify.actions import contacts, hearing
-from services.notify.domain.deciding import Heard
 from shared.db import Transaction
 from shared.delivery import Received
-from shared.events.intake import VerificationAsked
-
-ORDINARY = Heard | VerificationAsked
-"""All that `ordinary` does anything for."""
 
 
 async def ordinary(tx: Transaction, received: Sequence[Received]) -> None:

@@ -30,7 +30,6 @@ async def main() -> None:
             [INTAKE.name, MATCHING.name, NOTIFY.name],
             subscribers.ordinary,
             schema=IntakeFact | MatchingFact | NotifyFact,
-            heeds=subscribers.ORDINARY,
         )
         process.consume(
             "crisis",

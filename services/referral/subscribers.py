@@ -9,11 +9,7 @@ from services.referral.domain.heard import Heard
 from shared.casework import Input
 from shared.db import Transaction
 from shared.delivery import Received
-from shared.events.notify import ContactStopped, ContactVerified
 from shared.news import news_in
-
-ORDINARY = Heard | ContactVerified | ContactStopped
-"""All that `ordinary` does anything for."""
 
 
 async def ordinary(tx: Transaction, received: Sequence[Received]) -> None:

@@ -19,12 +19,7 @@ from deploy.local.mails import Mail
 from deploy.local.scenes.__main__ import SCENES, staged
 from deploy.local.scenes.stage import Stage
 from deploy.local.walk import Requester
-from services.intake import subscribers as intake
-from services.matching import subscribers as matching
-from services.notify import subscribers as notify
-from services.referral import subscribers as referral
 from shared import clock
-from shared.delivery import Facts
 from shared.events import Fact
 from shared.events.intake import Ask, ContactReleased, RequestSubmitted
 from shared.events.notify import IntentSettled, PageSettled
@@ -49,21 +44,7 @@ PROGRAM: Mapping[str, Mapping[str, object]] = {
     SUMMIT.slug: {"structure": "clinical-supervisor"},
 }
 """The structure of each agency as `PUT /v1/agency/structure` takes it, less the contract."""
-HEEDED: Mapping[str, Facts] = {
-    "intake": intake.ORDINARY,
-    "matching": matching.ORDINARY,
-    "referral": referral.ORDINARY,
-    "notify": notify.ORDINARY,
-}
-"""What each service does anything for on its ordinary topics; on the others it takes all there is."""
 EVERYTHING = Capabilities(**dict.fromkeys(Capabilities.model_fields, True))
-
-
-def heeds(service: str, fact: Fact) -> bool:
-    """Whether a service keeps that it has heard this fact."""
-    groups = GROUPS[service]
-    ordinary = fact.TOPIC.name in groups["ordinary"] and isinstance(fact, HEEDED[service])
-    return ordinary or any(fact.TOPIC.name in topics for walk, topics in groups.items() if walk != "ordinary")
 
 
 @dataclass(eq=False)
@@ -116,7 +97,9 @@ class Programs:
         event = uuid7()
         bus = Bus(self.producer, self.region, await self.agency(town))
         await bus.say(case, fact, event_id=event)
-        hearers = [service for service in GROUPS if heeds(service, fact)]
+        hearers = [
+            service for service, groups in GROUPS.items() if any(fact.TOPIC.name in one for one in groups.values())
+        ]
         await eventually(lambda: self._heard(hearers, event), what=f"{fact.type} heard by {hearers}")
 
     async def _heard(self, services: list[str], event: UUID) -> bool:
