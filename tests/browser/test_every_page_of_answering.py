@@ -248,3 +248,26 @@ async def test_links_that_are_over(tour: Tour) -> None:
     await visitor.type(tour.says["pin"], tour.stage.demo.pin)
     await visitor.enter(tour.says["open"])
     await visitor.sound("too-many")
+
+
+async def slow_to_forget(tour: Tour) -> None:
+    """An hour passes before a case of this agency is purged, and the links with it."""
+    url, key = f"{tour.stage.intake}/v1/agency/policy", tour.stage.demo.keys[tour.town.slug]
+    tag = (await Browser().api("GET", url, bearer=key)).headers["etag"]
+    assert (await Browser().api("PUT", url, {"grace_s": 3600}, bearer=key, If_Match=tag)).status == 200
+
+
+async def test_what_waits_for_a_coordinator(tour: Tour) -> None:
+    await slow_to_forget(tour)
+    requester = await tour.ask(urgency="urgent", preferences={"require": ["language:zz"]})
+    count = await tour.mail("/t/", "coordinator")
+    coordinator, says = await tour.stranger(), tour.says
+    await coordinator.open(count.link)
+    await before_the_pin(coordinator)
+    await tour.behind(coordinator, count)
+    await tour.settled(coordinator, says["team_waits"], says["wait_nobody_found"], says["do_nobody_found"])
+    await coordinator.sound("team")
+    await requester.act("POST", "/close")
+    await tour.settled(coordinator, says["team_nothing"])
+    await coordinator.sound("team-nothing")
+    await tour.over(requester)
