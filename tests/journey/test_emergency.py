@@ -100,7 +100,7 @@ async def test_a_page_is_given_back_and_one_who_comes_to_be_barred_has_it_no_mor
     await eventually(climbed)
     # Whoever could not before may find that they can, on the page that they were sent first.
     await town.answer(mine, "acknowledge")
-    await town.saying(mine, "confirm when you have spoken")
+    await town.saying(mine, "when you have spoken with them")
     await town.answer(mine, "contact_confirmed")
     assert (await town.seen.first(LadderEnded, case=case))[1].how == "contact"
 
