@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from http.cookies import SimpleCookie
 from typing import Any
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urldefrag, urlencode, urljoin, urlsplit
 
 ANSWER_WITHIN_S = 30.0
 MAX_REDIRECTS = 5
@@ -88,7 +88,8 @@ class _Reader(HTMLParser):
         given = {name: value or "" for name, value in attrs}
         self._unseen += tag in UNSEEN
         if tag == "form":
-            action = urljoin(self._base, given.get("action") or self._base)
+            # A fragment says where to look in the answer, and is never sent.
+            action = urldefrag(urljoin(self._base, given.get("action") or self._base)).url
             method = given.get("method", "get").upper()
             self._open = {"action": action, "method": method, "values": {}, "names": set(), "buttons": []}
         elif self._open is not None:
