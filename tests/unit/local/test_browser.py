@@ -25,6 +25,11 @@ def answer(text: str = PAGE) -> Answer:
     return Answer("http://127.0.0.1:1/m/token", 200, {}, text)
 
 
+def test_what_a_form_says_of_where_to_look_is_not_part_of_where_it_goes() -> None:
+    (form,) = answer('<form method="post" action="/answer#problem"></form>').forms
+    assert form.action.endswith("/answer")
+
+
 def test_a_form_has_its_values_fields_and_buttons() -> None:
     form = answer().form(button="accept")
     assert form.values == {"nonce": "n1", "pin": "", "language": "es"}
