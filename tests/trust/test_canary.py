@@ -279,7 +279,8 @@ async def all_searched(town: Town, case: UUID) -> None:
     """What is searched holds the clinical side: its tables are not empty, its topics have been written to."""
     listed = await rows(await town.region.sql())
     assert {row.table for row in holding(listed, case)} >= WHERE_A_CLINICIAN_COMES_IN
-    assert {row.values["kind"] for row in listed if row.table == "vault.data_keys"} == {"case", "person", "consult"}
+    kinds = {row.values["kind"] for row in listed if row.table == "vault.data_keys"}
+    assert kinds == {"case", "person", "consult", "outreach"}
     written = [
         one for one in (await stores_of(town.region)).segments if any(f.stat().st_size for f in one.glob("*.log"))
     ]
