@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 SHARDS = 16
 BATCH = 1000
+PAGES = 20
+"""Batches that a round looks through for what is not stuck: where Kafka takes nothing at all, the rest can wait."""
 SWEEP_S = 0.5
 IDLE_TIMEOUT_S = 10.0
 LOCK_EVERY_S = 2.0
@@ -98,9 +100,9 @@ class Relay:
         """One batch; more of them beyond what a partition has that takes nothing. False when there is nothing to do."""
         if not self._shards:
             return False
-        last, full, held = 0, True, set[Place]()
+        last, held = 0, set[Place]()
         # sql-in-loop: batch by batch, while a stuck partition fills them
-        while full:
+        for _ in range(PAGES):
             rows = await connection.fetch(_NEXT, self._lane.value, sorted(self._shards), BATCH, last)
             if not rows:
                 break
@@ -108,7 +110,9 @@ class Relay:
             self.stuck = bool(held) or len(acked) < len(rows)
             if not self.stuck:
                 return True
-            last, full = rows[-1]["id"], len(rows) == BATCH and bool(acked or held)
+            if len(rows) < BATCH or not (acked or held):
+                break
+            last = rows[-1]["id"]
         return False
 
     async def _published(

@@ -6,9 +6,13 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import LeaderNotAvailableError
 
 from deploy.local.settings import checkout
 from shared import broker
@@ -91,12 +95,31 @@ async def process(database: TestDatabase, topics: Topics, service: str) -> Async
         running.stdin.close()
 
 
+class Stuck:
+    """A producer for which some partitions have no leader, as when one broker of several is gone."""
+
+    def __init__(self, producer: AIOKafkaProducer, partitions: Collection[int]) -> None:
+        self._producer, self._partitions = producer, partitions
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._producer, name)
+
+    async def send_batch(self, batch: Any, topic: str, *, partition: int) -> Any:
+        """As the real one, but for the partitions that take nothing."""
+        if partition in self._partitions:
+            raise LeaderNotAvailableError
+        return await self._producer.send_batch(batch, topic, partition=partition)
+
+
 @asynccontextmanager
-async def inside(database: TestDatabase, topics: Topics, service: str) -> AsyncIterator[Relay]:
-    """A relay of the ordinary lane in this process."""
+async def inside(
+    database: TestDatabase, topics: Topics, service: str, *, stuck: Collection[int] = ()
+) -> AsyncIterator[Relay]:
+    """A relay of the ordinary lane in this process, to a Kafka that takes nothing on the partitions in `stuck`."""
     producer = broker.producer(settings_of(database, topics, service))
     await producer.start()
-    relay = Relay(database.login(loop_of(service), service), Lane.ORDINARY, producer, Signals(), prefix=topics.prefix)
+    taking = Stuck(producer, stuck) if stuck else producer
+    relay = Relay(database.login(loop_of(service), service), Lane.ORDINARY, taking, Signals(), prefix=topics.prefix)
     running = asyncio.create_task(relay.run())
     try:
         yield relay

@@ -182,7 +182,7 @@ async def _keyed(desk: Desk, request: Request, door: Door, name: str) -> Keyed:
 
 
 async def _keyed_unless_in_danger(desk: Desk, request: Request, door: Door, name: str) -> Keyed | None:
-    """Danger waits for no header; said again, the case itself knows that it has been said."""
+    """Danger waits for no header; said again, it begins no second ladder while one lives."""
     try:
         return await _keyed(desk, request, door, name)
     except Refused:

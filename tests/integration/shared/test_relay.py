@@ -10,12 +10,14 @@ from uuid import UUID
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.partitioner import DefaultPartitioner
 
 from shared import anchors, clock, outbox
 from shared.db import Database
 from shared.events import decode, from_headers
 from shared.events.envelope import INTAKE, MAX_PAYLOAD
 from shared.events.intake import ContactReleased
+from shared.relay import BATCH
 from shared.types import AgencyId, PersonId
 from tests.harness import relays
 from tests.harness.databases import Sql, TestDatabase
@@ -170,3 +172,26 @@ async def test_the_largest_event_goes_out_and_a_larger_one_is_refused_by_the_out
 async def too_large(db: Database, fact: ContactReleased) -> None:
     async with db.transaction({AGENCY}) as tx:
         await outbox.emit(tx, [outbox.Draft(AGENCY, a_case(), fact)])
+
+
+async def test_a_partition_that_takes_nothing_hides_nothing_of_the_others(
+    database: TestDatabase, topics: Topics, sql: Sql
+) -> None:
+    cases = [a_case() for _ in range(16)]
+    there = {case: DefaultPartitioner()(str(case).encode(), [0, 1], [0, 1]) for case in cases}
+    async with database.opened(SERVICE) as db:
+        for case in sorted(cases, key=lambda one: there[one]):
+            await write(db, [case], 600)
+        stuck = 600 * list(there.values()).count(0)
+        # More than one batch stands before what can go out.
+        assert BATCH < stuck < 16 * 600
+        async with relays.inside(database, topics, SERVICE, stuck={0}) as relay:
+            await eventually(lambda: only_stuck(sql, stuck), 60)
+            assert relay.stuck
+        async with relays.inside(database, topics, SERVICE):
+            await eventually(lambda: drained(sql), 60)
+    assert (await read(topics, 16 * 600)).numbers == {case: list(range(600)) for case in cases}
+
+
+async def only_stuck(sql: Sql, rows: int) -> bool:
+    return await left(sql) == rows
