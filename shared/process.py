@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import uvicorn
 import uvloop
@@ -51,12 +51,41 @@ class _Server(uvicorn.Server):
         yield
 
 
+class Wiring(Protocol):
+    """What a service declares itself on: what it hears and which timers it runs, each on the database of its lane."""
+
+    @property
+    def db(self) -> Database:
+        """The database of everything but emergencies."""
+        ...
+
+    def db_of(self, lane: Lane) -> Database:
+        """The database as a lane reaches it."""
+        ...
+
+    def consume(
+        self,
+        lane: str,
+        topics: Sequence[str],
+        absorb: Absorb,
+        *,
+        schema: object = None,
+        beside: Collection[AgencyId] = (),
+    ) -> None:
+        """As `Process.consume`."""
+        ...
+
+    def on_timers(self, lane: Lane, action: Action, *, batch: int = BATCH) -> None:
+        """As `Process.on_timers`."""
+        ...
+
+
 class Process:
     """One replica of one service. Declare groups, timers and the ASGI app, then `run`."""
 
     def __init__(self, service: str, settings: Settings, db: Database, crisis: Database) -> None:
         """Use `opened`."""
-        self.service, self.settings, self.db, self._crisis = service, settings, db, crisis
+        self.service, self.settings, self._db, self._crisis = service, settings, db, crisis
         self.broker = broker.broker(settings)
         self.producer = broker.producer(settings)
         self.relays = [
@@ -69,6 +98,11 @@ class Process:
         self._sources = [metrics.HOUSE]
         self._on_bus = False
         self._connected = asyncio.Event()
+
+    @property
+    def db(self) -> Database:
+        """The database of everything but emergencies."""
+        return self._db
 
     def db_of(self, lane: Lane) -> Database:
         """The database as a lane reaches it: the crisis lane has connections of its own and waits for nobody's."""

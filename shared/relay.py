@@ -81,11 +81,18 @@ class Relay:
         try:
             # sql-in-loop: a background loop
             while True:
-                await self._take_locks(connection)
-                if not await self._round(connection):
+                if not await self.once(connection):
                     await self._signals.wait(outbox_wake(self._lane), SWEEP_S)
         finally:
             connection.terminate()
+
+    async def once(self, connection: asyncpg.Connection[Any]) -> bool:
+        """Take the locks that are free and publish one round; False when there is nothing to do. Raises its errors.
+
+        The locks belong to the session of `connection`, which is the relay's own.
+        """
+        await self._take_locks(connection)
+        return await self._round(connection)
 
     async def _take_locks(self, connection: asyncpg.Connection[Any]) -> None:
         now = asyncio.get_running_loop().time()

@@ -21,9 +21,10 @@ from shared.events import MatchingFact, NotifyFact, ReferralFact
 from shared.events.envelope import MATCHING, NOTIFY, NOTIFY_CRISIS, REFERRAL, REFERRAL_CRISIS
 from shared.http import foundation, health
 from shared.http.health import Readiness
-from shared.process import launch, opened
+from shared.process import Wiring, launch, opened
 from shared.timers import Fired
 from shared.types import REGION, Lane
+from shared.vault import Keyring
 
 ROUNDS_AT_ONCE = 64
 
@@ -76,31 +77,36 @@ async def fire(tx: Transaction, fired: Sequence[Fired]) -> None:
     await cases.fire(tx, [timer for timer in fired if timer.kind != structures.TIMER])
 
 
+def wire(process: Wiring, keyring: Keyring) -> None:
+    """What intake hears, and its timers."""
+    process.consume(
+        "ordinary",
+        [MATCHING.name, REFERRAL.name, NOTIFY.name],
+        subscribers.ordinary,
+        schema=MatchingFact | ReferralFact | NotifyFact,
+    )
+    process.consume(
+        "crisis",
+        [REFERRAL_CRISIS.name, NOTIFY_CRISIS.name],
+        subscribers.crisis,
+        schema=ReferralFact | NotifyFact,
+        beside=[REGION],
+    )
+    for lane in (Lane.ORDINARY, Lane.CRISIS):
+        process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), fire))
+    rounds = timers.in_one_transaction(process.db, partial(names.fire, keyring=keyring), beside=[REGION])
+    parting = timers.in_one_transaction(process.db, cases.part)
+    telling = timers.in_one_transaction(process.db, published.fire)
+    of_kinds = {timers.APART: parting, names.ROUND: rounds, names.ONCE: rounds, published.ROUND: telling}
+    process.on_timers(Lane.BULK, timers.by_kind(of_kinds), batch=ROUNDS_AT_ONCE)
+
+
 async def main() -> None:
     """Run until SIGTERM or SIGINT."""
     settings = IntakeSettings()
     async with opened("intake", settings) as process:
-        process.consume(
-            "ordinary",
-            [MATCHING.name, REFERRAL.name, NOTIFY.name],
-            subscribers.ordinary,
-            schema=MatchingFact | ReferralFact | NotifyFact,
-        )
-        process.consume(
-            "crisis",
-            [REFERRAL_CRISIS.name, NOTIFY_CRISIS.name],
-            subscribers.crisis,
-            schema=ReferralFact | NotifyFact,
-            beside=[REGION],
-        )
-        for lane in (Lane.ORDINARY, Lane.CRISIS):
-            process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), fire))
         desk = desk_of(process.doors_of(Lane.ORDINARY), settings, crisis=process.doors_of(Lane.CRISIS))
-        rounds = timers.in_one_transaction(process.db, partial(names.fire, keyring=desk.keyring), beside=[REGION])
-        parting = timers.in_one_transaction(process.db, cases.part)
-        telling = timers.in_one_transaction(process.db, published.fire)
-        of_kinds = {timers.APART: parting, names.ROUND: rounds, names.ONCE: rounds, published.ROUND: telling}
-        process.on_timers(Lane.BULK, timers.by_kind(of_kinds), batch=ROUNDS_AT_ONCE)
+        wire(process, desk.keyring)
         process.serve(intake_app(desk, process.ready))
         await process.run()
 

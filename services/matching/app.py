@@ -11,7 +11,7 @@ from shared import timers
 from shared.events import IntakeFact, NotifyFact
 from shared.events.envelope import DIRECTORY, INTAKE, INTAKE_CRISIS, NOTIFY
 from shared.http import foundation, health
-from shared.process import Process, launch, opened
+from shared.process import Process, Wiring, launch, opened
 from shared.types import Lane
 
 
@@ -23,15 +23,20 @@ def health_app(process: Process) -> FastAPI:
     return app
 
 
+def wire(process: Wiring) -> None:
+    """What matching hears, and its timers."""
+    process.consume("ordinary", [INTAKE.name, NOTIFY.name], subscribers.ordinary, schema=IntakeFact | NotifyFact)
+    process.consume("crisis", [INTAKE_CRISIS.name], subscribers.crisis, schema=IntakeFact)
+    process.consume("directory", [DIRECTORY.name], subscribers.directory, schema=IntakeFact)
+    for lane in (Lane.CRISIS, Lane.ORDINARY):
+        process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), actions.fire))
+    process.on_timers(Lane.BULK, timers.in_one_transaction(process.db, actions.part))
+
+
 async def main() -> None:
     """Run until SIGTERM or SIGINT."""
     async with opened("matching", MatchingSettings()) as process:
-        process.consume("ordinary", [INTAKE.name, NOTIFY.name], subscribers.ordinary, schema=IntakeFact | NotifyFact)
-        process.consume("crisis", [INTAKE_CRISIS.name], subscribers.crisis, schema=IntakeFact)
-        process.consume("directory", [DIRECTORY.name], subscribers.directory, schema=IntakeFact)
-        for lane in (Lane.CRISIS, Lane.ORDINARY):
-            process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), actions.fire))
-        process.on_timers(Lane.BULK, timers.in_one_transaction(process.db, actions.part))
+        wire(process)
         process.measure(UNSERVED)
         process.serve(health_app(process))
         await process.run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
@@ -23,7 +24,7 @@ from shared.http import foundation, health
 from shared.http.health import Readiness
 from shared.http.limits import Throttle
 from shared.http.sessions import SessionCookie
-from shared.process import launch, opened
+from shared.process import Wiring, launch, opened
 from shared.types import Lane
 
 
@@ -66,24 +67,29 @@ def notify_app(
     return app
 
 
+def wire(process: Wiring, senders: Mapping[Lane, Sender]) -> None:
+    """What notify hears, and its timers: all of them are mails to send."""
+    process.consume(
+        "ordinary",
+        [INTAKE.name, MATCHING.name, REFERRAL.name],
+        subscribers.ordinary,
+        schema=IntakeFact | MatchingFact | ReferralFact,
+    )
+    process.consume(
+        "crisis", [INTAKE_CRISIS.name, REFERRAL_CRISIS.name], subscribers.crisis, schema=IntakeFact | ReferralFact
+    )
+    process.consume("directory", [CONTACTS.name, DIRECTORY.name], subscribers.directory, schema=IntakeFact)
+    for lane, sender in senders.items():
+        process.on_timers(lane, sender.act)
+
+
 async def main() -> None:
     """Run until SIGTERM or SIGINT; what is with the mail server then is waited for and recorded."""
     settings = NotifySettings()
     office = office_of(settings)
     async with opened("notify", settings) as process:
-        process.consume(
-            "ordinary",
-            [INTAKE.name, MATCHING.name, REFERRAL.name],
-            subscribers.ordinary,
-            schema=IntakeFact | MatchingFact | ReferralFact,
-        )
-        process.consume(
-            "crisis", [INTAKE_CRISIS.name, REFERRAL_CRISIS.name], subscribers.crisis, schema=IntakeFact | ReferralFact
-        )
-        process.consume("directory", [CONTACTS.name, DIRECTORY.name], subscribers.directory, schema=IntakeFact)
         senders = {lane: sender_of(process.db_of(lane), office, settings, lane) for lane in Lane}
-        for lane, sender in senders.items():
-            process.on_timers(lane, sender.act)
+        wire(process, senders)
         doors, crisis = process.doors_of(Lane.ORDINARY), process.doors_of(Lane.CRISIS)
         process.serve(notify_app(doors, office, settings, process.ready, crisis=crisis))
         await process.run()

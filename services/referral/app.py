@@ -10,7 +10,7 @@ from shared import timers
 from shared.events import IntakeFact, MatchingFact, NotifyFact
 from shared.events.envelope import DIRECTORY, INTAKE, INTAKE_CRISIS, MATCHING, NOTIFY, NOTIFY_CRISIS
 from shared.http import foundation, health
-from shared.process import Process, launch, opened
+from shared.process import Process, Wiring, launch, opened
 from shared.types import Lane
 
 
@@ -22,24 +22,29 @@ def health_app(process: Process) -> FastAPI:
     return app
 
 
+def wire(process: Wiring) -> None:
+    """What referral hears, and its timers."""
+    process.consume(
+        "ordinary",
+        [INTAKE.name, MATCHING.name, NOTIFY.name],
+        subscribers.ordinary,
+        schema=IntakeFact | MatchingFact | NotifyFact,
+    )
+    process.consume(
+        "crisis",
+        [INTAKE_CRISIS.name, NOTIFY_CRISIS.name],
+        subscribers.crisis,
+        schema=IntakeFact | NotifyFact,
+    )
+    process.consume("directory", [DIRECTORY.name], subscribers.directory, schema=IntakeFact)
+    for lane in (Lane.CRISIS, Lane.ORDINARY):
+        process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), actions.fire))
+
+
 async def main() -> None:
     """Run until SIGTERM or SIGINT."""
     async with opened("referral", ReferralSettings()) as process:
-        process.consume(
-            "ordinary",
-            [INTAKE.name, MATCHING.name, NOTIFY.name],
-            subscribers.ordinary,
-            schema=IntakeFact | MatchingFact | NotifyFact,
-        )
-        process.consume(
-            "crisis",
-            [INTAKE_CRISIS.name, NOTIFY_CRISIS.name],
-            subscribers.crisis,
-            schema=IntakeFact | NotifyFact,
-        )
-        process.consume("directory", [DIRECTORY.name], subscribers.directory, schema=IntakeFact)
-        for lane in (Lane.CRISIS, Lane.ORDINARY):
-            process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), actions.fire))
+        wire(process)
         process.serve(health_app(process))
         await process.run()
 

@@ -36,6 +36,7 @@ from shared.types import REGION, CaseId, PersonId
 SESSION_FOR = timedelta(minutes=15)
 SALT_BYTES = 16
 SETTLED_WITHIN_S, SETTLED_POLL_S = 2.0, 0.1
+PIN_COST = 2**14
 HASHES_AT_ONCE = 2
 """An scrypt of these parameters takes a core for about 50 ms and 16 MiB: a flood of PINs must not take them all."""
 CRISIS_HASHES_AT_ONCE = 1
@@ -45,16 +46,16 @@ CRISIS_HASHES_AT_ONCE = 1
 class PinHash:
     """scrypt (RFC 7914; n = 2^14, r = 8, p = 1) over a PIN that was mixed with a pepper kept outside the database."""
 
-    def __init__(self, pepper: bytes) -> None:
-        """`pepper` comes from the keyring."""
-        self._pepper = pepper
+    def __init__(self, pepper: bytes, *, cost: int = PIN_COST) -> None:
+        """`pepper` comes from the keyring; `cost` is scrypt's n."""
+        self._pepper, self._cost = pepper, cost
         self._slots, self._crisis = asyncio.Semaphore(HASHES_AT_ONCE), asyncio.Semaphore(CRISIS_HASHES_AT_ONCE)
 
     async def of(self, pin: str, salt: bytes, *, crisis: bool = False) -> bytes:
         """The hash that is kept; computed in a thread. With `crisis` in a slot of its own."""
         mixed = hmac.new(self._pepper, pin.encode(), hashlib.sha256).digest()
         async with self._crisis if crisis else self._slots:
-            return await asyncio.to_thread(hashlib.scrypt, mixed, salt=salt, n=2**14, r=8, p=1, dklen=32)
+            return await asyncio.to_thread(hashlib.scrypt, mixed, salt=salt, n=self._cost, r=8, p=1, dklen=32)
 
 
 @dataclass(frozen=True, repr=False)
@@ -92,11 +93,13 @@ class _Tried:
 class Desk:
     """Everything that the pages can do."""
 
-    def __init__(self, db: Database, office: Office, *, crisis: Database | None = None) -> None:
-        """Keys come from the office; emergencies come in through `crisis`."""
+    def __init__(
+        self, db: Database, office: Office, *, crisis: Database | None = None, pin_cost: int = PIN_COST
+    ) -> None:
+        """Keys come from the office; emergencies come in through `crisis`. `pin_cost` is that of `PinHash`."""
         self._db, self._crisis, self._office = db, crisis or db, office
         self._pepper = office.pepper
-        self._hash = PinHash(office.keyring.derived("pin"))
+        self._hash = PinHash(office.keyring.derived("pin"), cost=pin_cost)
 
     async def enter(self, purpose: Purpose, token: str, pin: str) -> Entered | Denied:
         """Try a PIN at a link. Wrong ones are counted for the person, whichever link they were tried at."""
