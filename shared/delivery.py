@@ -188,16 +188,21 @@ class Delivery:
         # sql-in-loop: a background loop
         while True:
             try:
-                async with self._db.loop() as connection:
-                    claimed = await parking.claim(connection, self._topics)
-                # sql-in-loop: each parked record fails or passes alone
-                for parked in claimed:
-                    await self._retry(parked)
+                tried = await self.retry_due()
             except UNAVAILABLE as error:
                 log.warning("parked records wait for the database: %s", type(error).__name__)
-                claimed = []
-            if not claimed:
+                tried = 0
+            if not tried:
                 await asyncio.sleep(RETRY_EVERY_S)
+
+    async def retry_due(self) -> int:
+        """Try those once whose time has come; returns how many there were. Raises what `UNAVAILABLE` lists."""
+        async with self._db.loop() as connection:
+            claimed = await parking.claim(connection, self._topics)
+        # sql-in-loop: each parked record fails or passes alone
+        for parked in claimed:
+            await self._retry(parked)
+        return len(claimed)
 
     async def _retry(self, parked: Parked) -> None:
         try:
