@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import pickle
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -28,7 +29,8 @@ MOVES = 400
 MOST_ASKED = 25
 LOOK_EVERY = 100
 MOST_HOPS = 400
-DAY_S = 86_400
+SEALED = {"sealed", "points", "question", "answer"}
+"""Fields that are sealed under keys which no seed makes."""
 
 
 @dataclass
@@ -40,6 +42,8 @@ class Told:
     crashes: int = 0
     requests: int = 0
     mails: int = 0
+    digest: str = ""
+    """Tells two histories apart: what was published, in which order, and who was sent what."""
     broken: Broken | None = None
     error: Exception | None = None
 
@@ -62,6 +66,7 @@ class Prepared:
 @asynccontextmanager
 async def prepared(ground: Ground) -> AsyncIterator[Prepared]:
     """Build the agencies once."""
+    STREAM.restart()
     STREAM.seed(1)
     async with ground.database() as database:
         async with regions.opened(database, OFFICE) as region:
@@ -143,6 +148,7 @@ class History:
 @asynccontextmanager
 async def opened(ground: Ground, start: Prepared) -> AsyncIterator[History]:
     """A history that begins with the agencies in place."""
+    STREAM.restart()
     STREAM.seed(2)
     logs, readings, arrived, known, town = pickle.loads(start.memory)  # noqa: S301 - our own, of this very process
     async with ground.database(start.template) as database, regions.opened(database, OFFICE) as region:
@@ -175,8 +181,20 @@ async def told_by(
         except Exception as error:  # noqa: BLE001 - an error of the product is what is looked for
             told.error = error
         told.steps, told.crashes = history.region.steps, history.region.crashes
+        told.digest = _digest(history.region)
         told.requests, told.mails = len(history.people.requesters), len(history.region.post.arrived)
         return told
+
+
+def _digest(region: Region) -> str:
+    found = hashlib.sha256()
+    for place, raws in sorted(region.logs.of.items()):
+        for raw in raws:
+            said = {name: value for name, value in json.loads(raw.value).items() if name not in SEALED}
+            found.update(repr((place, raw.key, said)).encode())
+    for mail in region.post.arrived:
+        found.update(repr((mail.address, mail.purpose, mail.token)).encode())
+    return found.hexdigest()
 
 
 async def of_seed(ground: Ground, start: Prepared, seed: int, *, moves: int = MOVES) -> Told:
