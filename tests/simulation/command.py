@@ -91,7 +91,9 @@ async def run(chosen: argparse.Namespace) -> int:
             tally.add(told)
             if told.failed:
                 _say(str(tally))
-                await _explain(ground, start, told, seed)
+                _say(f"seed {seed} fails after {len(told.moves)} moves: {_why(told)}")
+                if not chosen.no_shrink:
+                    await _explain(ground, start, told, seed)
                 return 1
             tally.progress()
             if not chosen.seed and tally.steps >= chosen.steps:
@@ -117,7 +119,6 @@ def _why(told: Told) -> str:
 
 async def _explain(ground: Ground, start: Prepared, told: Told, seed: int) -> None:
     """Say what broke, look for a shorter way to it, keep that."""
-    _say(f"seed {seed} fails after {len(told.moves)} moves: {_why(told)}")
     if told.error is not None:
         logging.getLogger(__name__).error("the error", exc_info=told.error)
     until = time.monotonic() + SHRINK_S
@@ -145,6 +146,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, action="append", help="this history alone; may be given again")
     parser.add_argument("--moves", type=int, default=episode.MOVES, help="moves of one history")
     parser.add_argument("--history", type=Path, help="replay a history that was kept")
+    parser.add_argument("--no-shrink", action="store_true", help="do not look for a shorter history of a failure")
     parser.add_argument("--log", type=Path, help="where the services' log goes; nowhere without it")
     chosen = parser.parse_args()
     logging.basicConfig(

@@ -53,8 +53,8 @@ STREAM = Stream()
 
 
 def install() -> None:
-    """From now on `os.urandom`, and with it `secrets` and `uuid4`, answer from `STREAM`, seeded with 0 for a start."""
-    STREAM.seed(0)
+    """From now on `os.urandom`, and with it `secrets` and `uuid4`, answer from `STREAM`, seeded by true chance first."""
+    STREAM.seed(int.from_bytes(_REAL(16)))
     vars(os)["urandom"] = STREAM.draw
     # What the module took over when it was imported.
     vars(random)["_urandom"] = STREAM.draw

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import pickle
@@ -28,6 +29,8 @@ MOVES = 400
 """Of one history, before everything comes to rest."""
 MOST_ASKED = 25
 LOOK_EVERY = 100
+STUCK_S = 30.0
+"""A move that takes longer waits for something that never comes."""
 MOST_HOPS = 400
 SEALED = {"sealed", "points", "question", "answer"}
 """Fields that are sealed under keys which no seed makes."""
@@ -99,7 +102,8 @@ class History:
         """One move, and what must hold after it."""
         STREAM.seed(move.dice)
         self.told.moves.append(move)
-        await make(move, self.region, self.people)
+        async with asyncio.timeout(STUCK_S):
+            await make(move, self.region, self.people)
         self.people.tell(self.watch)
         await self.watch.after_move()
 
@@ -142,7 +146,7 @@ class History:
             await self.region.pass_(due + 1)
             await self.region.settle()
         await self.rest()
-        await self.watch.at_end(sum(one.answered for one in self.people.requesters))
+        await self.watch.at_end(len(self.people.cases))
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from uuid import UUID
 
 from services.intake.actions import requester
 from services.intake.actions.requests import Submission, submit
@@ -19,6 +20,7 @@ from services.intake.domain.codes import CODE_BYTES, code_from, hash_of
 from services.intake.domain.notices import Notices
 from services.intake.domain.request import Reach, Request
 from services.intake.store.agencies import load_agency
+from services.intake.store.cases import CODE_DOOR, code_hash
 from services.notify.actions.desk import Desk, Entered
 from services.notify.actions.showing import Shown
 from services.notify.actions.writing import Said
@@ -81,6 +83,8 @@ class People:
         """`notices` are intake's."""
         self._region, self._town, self._notices = region, town, notices
         self.requesters: list[Requester] = []
+        self.cases: set[UUID] = set()
+        """Everything that was ever accepted."""
         self._told_paged: set[CaseId] = set()
 
     def tell(self, watch: Watch) -> None:
@@ -123,17 +127,32 @@ class People:
         keyring = self._region.office.keyring
         db = self._region.replicas["intake"][number].db
 
-        async def work() -> CaseId:
+        async def work() -> CaseId | None:
             async with db.transaction({one.program.agency_id, REGION}) as tx:
                 agency = await load_agency(tx, one.program.agency_id)
                 if agency is None:
                     raise Refused("not-found", 404)
                 body = digest(keyring.derived("idempotency"), one.request.canonical())
-                receipts = await submit(tx, keyring, self._notices, [Submission(agency, one.request, body)])
+                try:
+                    receipts = await submit(tx, keyring, self._notices, [Submission(agency, one.request, body)])
+                except Refused as refused:
+                    if refused.slug != "case-over":
+                        raise
+                    # It had been taken, the answer was lost, and it has ended since.
+                    one.answered = one.withdrawn = True
+                    return None
             return receipts[0].case_id
 
-        if (case := await self.at_door("intake", number, work, fate)) is not None:
-            one.case, one.answered = case, True
+        case = await self.at_door("intake", number, work, fate)
+        # Also what was taken by a process that died before it could say so.
+        hashed = code_hash(keyring.derived("doors"), one.request.code_hash)
+        taken = await self._region.sql.fetchval(
+            "SELECT subject FROM intake.doors WHERE hash = $1 AND kind = $2", hashed, CODE_DOOR
+        )
+        self.cases |= {found for found in (case, taken) if found is not None}
+        if case is not None:
+            # An emergency with a code whose case is over begins another one.
+            one.case, one.answered, one.withdrawn = case, True, False
 
     def _request(self, dice: random.Random, program: Program, code: str) -> Request:
         urgency = dice.choices([one for one, _ in ASKED], [weight for _, weight in ASKED])[0]

@@ -202,6 +202,8 @@ class Region:
     async def fire(self, service: str, lane: Lane, *, limit: int, number: int, fate: Fate | None = None) -> int:
         """A replica takes due timers of a lane and does their work. Returns how many it took."""
         replica = self.replicas[service][number]
+        if lane in replica.still:
+            return 0
         action, most = replica.timers[lane]
         fired = await timers.claim(replica.db, lane, min(limit, most))
         if len(fired) < min(limit, most):
@@ -235,8 +237,10 @@ class Region:
             return
         held = self.post.held.pop()
         self.post.holding.clear()
+        replica.still.add(lane)
 
         async def go() -> None:
+            replica.still.discard(lane)
             held.set()
             try:
                 await settled

@@ -92,6 +92,8 @@ class Replica:
         self.groups: dict[str, Group] = {}
         self.timers: dict[Lane, tuple[Action, int]] = {}
         self.senders: dict[Lane, Sender] = {}
+        self.still: set[Lane] = set()
+        """Lanes whose sender stands still in the middle of a mail."""
 
     @property
     def db(self) -> Database:

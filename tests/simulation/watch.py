@@ -195,7 +195,15 @@ SELECT * FROM (
     UNION ALL SELECT 'matching', case_id, state, owner, due_at FROM matching.cases WHERE NOT terminal
     UNION ALL SELECT 'referral', case_id, state, owner, due_at FROM referral.cases WHERE NOT terminal
     UNION ALL SELECT 'notify', case_id, state, owner, due_at FROM notify.cases WHERE NOT terminal) every
- WHERE due_at < (SELECT region.now()) - interval '60 seconds' AND owner <> 'operator'""",
+ WHERE due_at < (SELECT region.now()) - interval '60 seconds'
+   AND owner IN ('intake', 'matching', 'referral', 'notify')""",
+    # Whoever is waited for: when they let their time pass, some service has to notice it.
+    "I1 nobody-will-look": """
+SELECT case_id, state, owner, due_at FROM intake.cases c
+ WHERE NOT terminal AND owner <> 'operator'
+   AND NOT EXISTS (SELECT FROM intake.timers WHERE key = c.case_id)
+   AND NOT EXISTS (SELECT FROM matching.timers WHERE key = c.case_id)
+   AND NOT EXISTS (SELECT FROM referral.timers WHERE key = c.case_id)""",
     "I2 two-peers": """
 SELECT case_id, count(*) FROM matching.assignments WHERE state <> 'ended' GROUP BY case_id HAVING count(*) > 1""",
     "I2 two-accepted": """
@@ -207,10 +215,12 @@ SELECT peer_id, open, crisis, ordinary, urgent FROM matching.peer_load
                      SELECT person_id, crisis FROM matching.assignments WHERE state <> 'ended') every
               GROUP BY person_id) held ON person_id = peer_id
  WHERE (open, crisis) <> (coalesce(ordinary, 0), coalesce(urgent, 0))""",
+    # What may be sent again after a lost answer is sent once more, and no further.
     "I3 sent-twice": """
-SELECT intent_id, class, count(*) FROM notify.attempts a JOIN notify.intents USING (intent_id)
- WHERE outcome IN ('accepted', 'unknown') GROUP BY intent_id, class
-HAVING count(*) > CASE class WHEN 'crisis' THEN 2 ELSE 1 END OR count(*) FILTER (WHERE outcome = 'accepted') > 1""",
+SELECT intent_id, template, count(*) FROM notify.attempts a JOIN notify.intents USING (intent_id)
+ WHERE outcome IN ('accepted', 'unknown') GROUP BY intent_id, template
+HAVING count(*) > CASE WHEN template IN ('offer', 'changed', 'over', 'outreach') THEN 1 ELSE 2 END
+    OR count(*) FILTER (WHERE outcome = 'accepted') > 1""",
     "I5 begun-too-late": """
 SELECT a.attempt_id, started_at, expires_at FROM notify.attempts a JOIN notify.intents USING (intent_id)
  WHERE started_at >= expires_at""",

@@ -1,0 +1,90 @@
+"""`python -m tests.mutations`: take one guard after the other out of a copy of the product, and see who notices.
+
+The simulator is asked first; a guard that it cannot miss, because another stands behind it, is asked of a test. Prints
+the table of docs/architecture/mutations.md; exit code 1 when nobody notices one of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local.settings import checkout
+from tests.mutations.catalogue import MUTATIONS, Mutation
+
+TREE = ("services", "shared", "deploy", "tests", "tools", "docs", "pyproject.toml", "requirements.lock")
+WITHIN_S = 1200.0
+_PROMISE = re.compile(r"^seed (\d+) fails after (\d+) moves: ([^:]+)", re.MULTILINE)
+_TEST = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Noticed:
+    """Who has noticed that a guard is missing; `by` is empty when nobody did."""
+
+    mutation: Mutation
+    by: str
+
+
+def mutated(tree: Path, mutation: Mutation) -> None:
+    """Take the guard out of this copy. Raises ValueError when it is not there, or more than once."""
+    file = tree / mutation.file
+    text = file.read_text()
+    if text.count(mutation.old) != 1:
+        raise ValueError(f"{mutation.name}: stands {text.count(mutation.old)} times in {mutation.file}")
+    file.write_text(text.replace(mutation.old, mutation.new))
+
+
+def _ran(tree: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own modules
+        [sys.executable, "-m", *words], cwd=tree, capture_output=True, text=True, timeout=WITHIN_S, check=False
+    )
+
+
+def noticed(mutation: Mutation) -> Noticed:
+    """Who notices."""
+    with tempfile.TemporaryDirectory(prefix="peerline-mutation-") as folder:
+        tree = Path(folder)
+        for name in TREE:
+            source = checkout() / name
+            if source.is_dir():
+                shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, tree / name)
+        mutated(tree, mutation)
+        simulated = _ran(tree, "tests.simulation", "--steps", str(mutation.steps), "--no-shrink")
+        if found := _PROMISE.search(simulated.stderr):
+            return Noticed(mutation, f"simulator: `{found[3]}` (seed {found[1]}, move {found[2]})")
+        if simulated.returncode:
+            return Noticed(mutation, f"simulator: does not start: {simulated.stderr.strip().splitlines()[-1]}")
+        if mutation.test:
+            tested = _ran(tree, "pytest", "-x", "-q", "-p", "no:cacheprovider", mutation.test)
+            if found := _TEST.search(tested.stdout):
+                return Noticed(mutation, f"test: `{found[1]}`")
+        return Noticed(mutation, "")
+
+
+def main() -> None:
+    """All of them, or those whose names hold a word."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutations")
+    parser.add_argument("words", nargs="*", help="only guards whose names hold one of these")
+    words = parser.parse_args().words
+    missed = False
+    sys.stdout.write("| Taken out | Noticed by |\n|---|---|\n")
+    for mutation in MUTATIONS:
+        if not words or any(word in mutation.name for word in words):
+            found = noticed(mutation)
+            missed |= not found.by
+            sys.stdout.write(f"| {mutation.name} | {found.by or '**nobody**'} |\n")
+            sys.stdout.flush()
+    sys.exit(missed)
+
+
+if __name__ == "__main__":
+    main()
