@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local.settings import checkout
 from tests.mutations.catalogue import MUTATIONS, Mutation
+from tests.mutations.tree import copied, mutated
 
-TREE = ("services", "shared", "deploy", "tests", "tools", "docs", "pyproject.toml", "requirements.lock")
 WITHIN_S = 1200.0
 _PROMISE = re.compile(r"^seed (\d+) fails after (\d+) moves: ([^:]+)", re.MULTILINE)
 _TEST = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
@@ -32,17 +30,8 @@ class Noticed:
     by: str
 
 
-def mutated(tree: Path, mutation: Mutation) -> None:
-    """Take the guard out of this copy. Raises ValueError when it is not there, or more than once."""
-    file = tree / mutation.file
-    text = file.read_text()
-    if text.count(mutation.old) != 1:
-        raise ValueError(f"{mutation.name}: stands {text.count(mutation.old)} times in {mutation.file}")
-    file.write_text(text.replace(mutation.old, mutation.new))
-
-
 def _ran(tree: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - our own modules
+    return subprocess.run(
         [sys.executable, "-m", *words], cwd=tree, capture_output=True, text=True, timeout=WITHIN_S, check=False
     )
 
@@ -51,12 +40,7 @@ def noticed(mutation: Mutation) -> Noticed:
     """Who notices."""
     with tempfile.TemporaryDirectory(prefix="peerline-mutation-") as folder:
         tree = Path(folder)
-        for name in TREE:
-            source = checkout() / name
-            if source.is_dir():
-                shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(source, tree / name)
+        copied(tree)
         mutated(tree, mutation)
         simulated = _ran(tree, "tests.simulation", "--steps", str(mutation.steps), "--no-shrink")
         if found := _PROMISE.search(simulated.stderr):
@@ -64,7 +48,7 @@ def noticed(mutation: Mutation) -> Noticed:
         if simulated.returncode:
             return Noticed(mutation, f"simulator: does not start: {simulated.stderr.strip().splitlines()[-1]}")
         if mutation.test:
-            tested = _ran(tree, "pytest", "-x", "-q", "-p", "no:cacheprovider", mutation.test)
+            tested = _ran(tree, "pytest", "-x", "-q", mutation.test)
             if found := _TEST.search(tested.stdout):
                 return Noticed(mutation, f"test: `{found[1]}`")
         return Noticed(mutation, "")

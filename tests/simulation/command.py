@@ -40,6 +40,10 @@ class Tally:
     mails: int = 0
     _said: float = 0.0
 
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.begun
+
     def add(self, told: Told) -> None:
         self.seeds += 1
         self.steps += told.steps
@@ -49,9 +53,8 @@ class Tally:
 
     def __str__(self) -> str:
         """One line."""
-        seconds = time.monotonic() - self.begun
         return (
-            f"{self.steps} steps in {self.seeds} histories, {self.steps / seconds:.0f} a second: "
+            f"{self.steps} steps in {self.seeds} histories, {self.steps / self.seconds:.0f} a second: "
             f"{self.requests} requests, {self.mails} mails, {self.crashes} crashes"
         )
 
@@ -89,14 +92,16 @@ async def run(chosen: argparse.Namespace) -> int:
         for seed in seeds(chosen.seed):
             told = await episode.of_seed(ground, start, seed, moves=chosen.moves)
             tally.add(told)
+            if chosen.seed:
+                sys.stdout.write(f"seed {seed}: {told.steps} steps, {told.digest}\n")
             if told.failed:
                 _say(str(tally))
                 _say(f"seed {seed} fails after {len(told.moves)} moves: {_why(told)}")
                 if not chosen.no_shrink:
-                    await _explain(ground, start, told, seed)
+                    await _explain(ground, start, told, seed, within_s=chosen.shrink_within)
                 return 1
             tally.progress()
-            if not chosen.seed and tally.steps >= chosen.steps:
+            if not chosen.seed and (tally.steps >= chosen.steps or tally.seconds >= chosen.seconds):
                 break
     sys.stdout.write(f"Every promise held. {tally}\n")
     return 0
@@ -117,17 +122,17 @@ def _why(told: Told) -> str:
     return str(told.broken) if told.broken else f"{type(told.error).__name__}: {told.error}"
 
 
-async def _explain(ground: Ground, start: Prepared, told: Told, seed: int) -> None:
+async def _explain(ground: Ground, start: Prepared, told: Told, seed: int, *, within_s: float) -> None:
     """Say what broke, look for a shorter way to it, keep that."""
     if told.error is not None:
         logging.getLogger(__name__).error("the error", exc_info=told.error)
-    until = time.monotonic() + SHRINK_S
+    until = time.monotonic() + within_s
 
     async def fails(moves: object) -> bool:
         again = await episode.of_moves(ground, start, list(moves))  # type: ignore[call-overload]
         return bool(again.failed == told.failed)
 
-    _say(f"looking for a shorter history, for {SHRINK_S:.0f} s at most")
+    _say(f"looking for a shorter history, for {within_s:.0f} s at most")
     best: list[Move] = told.moves
     if await fails(told.moves):
         best = await shrunk(told.moves, fails, go_on=lambda: time.monotonic() < until)
@@ -143,9 +148,11 @@ def main() -> None:
     """Parse the command line and simulate. Exit code 1 when a promise is broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description="Simulate a whole region.")
     parser.add_argument("--steps", type=int, default=STEPS, help="stop after so many steps")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="or after so many seconds")
     parser.add_argument("--seed", type=int, action="append", help="this history alone; may be given again")
     parser.add_argument("--moves", type=int, default=episode.MOVES, help="moves of one history")
     parser.add_argument("--history", type=Path, help="replay a history that was kept")
+    parser.add_argument("--shrink-within", type=float, default=SHRINK_S, help="seconds to look for a shorter failure")
     parser.add_argument("--no-shrink", action="store_true", help="do not look for a shorter history of a failure")
     parser.add_argument("--log", type=Path, help="where the services' log goes; nowhere without it")
     chosen = parser.parse_args()

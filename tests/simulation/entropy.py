@@ -45,7 +45,9 @@ class Stream:
         """A UUIDv7 (RFC 9562) that sorts behind all that were made before, as those of one process do."""
         self._made += 1
         chance = int.from_bytes(self.draw(10)) & ~(3 << 62) & ((1 << 74) - 1)
-        return UUID(int=(_EPOCH_MS + self._made) << 80 | 7 << 76 | (chance >> 62) << 64 | 2 << 62 | chance & (1 << 62) - 1)
+        return UUID(
+            int=(_EPOCH_MS + self._made) << 80 | 7 << 76 | (chance >> 62) << 64 | 2 << 62 | chance & (1 << 62) - 1
+        )
 
 
 _EPOCH_MS = 1_767_600_000_000
@@ -53,7 +55,7 @@ STREAM = Stream()
 
 
 def install() -> None:
-    """From now on `os.urandom`, and with it `secrets` and `uuid4`, answer from `STREAM`, seeded by true chance first."""
+    """From now on `os.urandom`, and with it `secrets` and `uuid4`, answer from `STREAM`; true chance seeds it first."""
     STREAM.seed(int.from_bytes(_REAL(16)))
     vars(os)["urandom"] = STREAM.draw
     # What the module took over when it was imported.

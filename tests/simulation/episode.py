@@ -1,4 +1,4 @@
-"""One history of a region: moves that the seed picks, then rest, then the end of every case; promises looked at all along."""
+"""One history of a region: moves that the seed picks, then rest, then the end of every case; promises all along."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from services.intake.app import PAGES
-from services.intake.routes.desk import read_notices
+from services.intake.routes.desk import PAGES, read_notices
 from services.notify.actions.sending import Office
 from shared.vault import Keyring
+from tests.simulation import rebuilt
 from tests.simulation import region as regions
 from tests.simulation import town as towns
 from tests.simulation.entropy import STREAM
@@ -98,6 +98,11 @@ class History:
         self.told = Told()
         self._rests = 0
 
+    @property
+    def directory_moved(self) -> bool:
+        """Somebody has come or gone: whoever reads it all again must come to the same."""
+        return any(move.kind == "staff" for move in self.told.moves)
+
     async def make(self, move: Move) -> None:
         """One move, and what must hold after it."""
         STREAM.seed(move.dice)
@@ -165,9 +170,7 @@ async def opened(ground: Ground, start: Prepared) -> AsyncIterator[History]:
         yield History(region, watch, People(region, town, read_notices(PAGES / "notices")))
 
 
-async def told_by(
-    ground: Ground, start: Prepared, moves: Callable[[History], AsyncIterator[Move]]
-) -> Told:
+async def told_by(ground: Ground, start: Prepared, moves: Callable[[History], AsyncIterator[Move]]) -> Told:
     """Make moves, rest, end; whatever breaks is told and not raised."""
     async with opened(ground, start) as history:
         told = history.told
@@ -180,6 +183,8 @@ async def told_by(
                     await history.rest()
             await history.rest()
             await history.end()
+            if history.directory_moved:
+                await rebuilt.same(ground, history.region, OFFICE)
         except Broken as broken:
             told.broken = broken
         except Exception as error:  # noqa: BLE001 - an error of the product is what is looked for

@@ -9,17 +9,19 @@ from typing import Literal, get_args
 
 from shared.parking import Raw
 from shared.types import Lane
+from tests.simulation.bus import Mood
 from tests.simulation.people import People
 from tests.simulation.region import REPLICAS, Region
 from tests.simulation.replica import Fate
 
 Kind = Literal[
     "publish", "deliver", "fire", "commit", "again", "rebalance", "freeze", "thaw", "pass", "jump", "ask", "ask_again",
-    "act", "answer", "race",
+    "act", "answer", "race", "staff",
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = get_args(Kind)
-CRASHES, LOST, SLOW_MAIL = 0.03, 0.05, 0.12
-"""How often a process dies at a commit, a relay's answer is lost, and a mail does not simply go."""
+CRASHES, NOT_TAKEN, SLOW_MAIL = 0.03, 0.05, 0.12
+"""How often a process dies at a commit, a batch is not simply taken, and a mail does not simply go."""
+LOST: tuple[Mood, ...] = ("refuse", "lose", "hold")
 PASSES_S = (1, 5, 20, 31, 61, 300, 900)
 
 
@@ -46,6 +48,7 @@ def choose(scheduler: random.Random, region: Region, asked: int, most: int) -> M
     kinds["fire"] = 14 if region.ringing else 0
     kinds["thaw"] = 2 if region.frozen else 0
     kinds["ask"] = 4 if asked < most else 0
+    kinds["staff"] = 0.25
     kinds["ask_again"] = 0.5 if asked else 0
     kinds["act"] = 3 if asked else 0
     kinds["answer"] = 9 if asked else 0
@@ -72,7 +75,7 @@ async def make(move: Move, region: Region, people: People) -> None:
     fate = Fate(dice.choice((1, 1, 2, 3)), dice.choice(("before", "after"))) if dice.random() < CRASHES else None
     match move.kind:
         case "publish":
-            mood = dice.choice(("refuse", "lose", "hold")) if dice.random() < LOST else "take"
+            mood: Mood = dice.choice(LOST) if dice.random() < NOT_TAKEN else "take"
             await region.publish(move.at[0], Lane[move.at[1]], mood)
         case "deliver":
             await region.deliver(*_group(move), _some(region, *_group(move), dice), fate)
@@ -86,6 +89,8 @@ async def make(move: Move, region: Region, people: People) -> None:
             await people.act(dice, fate)
         case "answer":
             await people.answer(dice, fate)
+        case "staff":
+            await people.staff(dice, fate)
         case "race":
             await _race(move, region, people, dice)
         case _:

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
-from services.intake.actions import requester
+from services.intake.actions import directory, requester
 from services.intake.actions.requests import Submission, submit
 from services.intake.domain.acts import Act, Another, AskPeer, Choose, Close, Emergency, Release, Unconsented, Wait
 from services.intake.domain.codes import CODE_BYTES, code_from, hash_of
 from services.intake.domain.notices import Notices
 from services.intake.domain.request import Reach, Request
+from services.intake.domain.upload import rows_of_json
 from services.intake.store.agencies import load_agency
 from services.intake.store.cases import CODE_DOOR, code_hash
 from services.notify.actions.desk import Desk, Entered
@@ -35,7 +36,7 @@ from shared.types import REGION, CaseId, Relation, Urgency
 from tests.simulation.post import Mail
 from tests.simulation.region import Region
 from tests.simulation.replica import Fate
-from tests.simulation.town import PIN, PIN_COST, Program, Town
+from tests.simulation.town import PIN, PIN_COST, Program, Town, people_of
 from tests.simulation.watch import Watch
 
 T = TypeVar("T")
@@ -229,9 +230,30 @@ class People:
             case _:
                 await requester.act(tx, door, ACTS[what])
 
+    async def staff(self, dice: random.Random, fate: Fate | None) -> None:
+        """An agency uploads its directory: somebody of its team has left, or is back."""
+        program, number = dice.choice(self._town.programs), dice.randrange(2)
+        listed = people_of(program.slug, program.structure)
+        left = {one["person_ref"] for one in listed if one["role"] != "member" and dice.random() < 0.2}
+        rows = rows_of_json({"people": [one for one in listed if one["person_ref"] not in left]})
+
+        async def work() -> None:
+            await directory.put_directory(
+                self._region.replicas["intake"][number].db,
+                self._region.office.keyring,
+                rows,
+                agency_id=program.agency_id,
+                actor=program.agency_id,
+                matches=lambda _: None,
+            )
+
+        await self.at_door("intake", number, work, fate)
+
     async def answer(self, dice: random.Random, fate: Fate | None) -> None:
         """Whoever has got a mail opens its link, some of them late or again, and says something that can be said."""
-        asking = [mail for mail in self._region.post.arrived if mail.purpose not in {None, "verify", "outreach", "team"}]
+        asking = [
+            mail for mail in self._region.post.arrived if mail.purpose not in {None, "verify", "outreach", "team"}
+        ]
         # Mostly what has come lately; now and then something old.
         among = asking[-12:] if dice.random() < 0.8 else asking
         mail = nearest(dice.randrange(2**32), [(one.token, one) for one in among])
@@ -267,7 +289,9 @@ def _said(shown: Shown, dice: random.Random) -> Said:
         case "answer":
             return Said(verb, text="Listen first, and ask about sleep.")
         case "resources":
-            return Said(verb, codes=(dice.choice([kind for kind in RESOURCES if kind not in shown.given] or RESOURCES),))
+            return Said(
+                verb, codes=(dice.choice([kind for kind in RESOURCES if kind not in shown.given] or RESOURCES),)
+            )
         case _:
             return Said(verb)
 

@@ -83,9 +83,7 @@ class Region:
         }
 
     def _wired(self, service: str) -> Replica:
-        replica = Replica(
-            service, self._pools[service], partial(self._effect, service), partial(self._woken, service)
-        )
+        replica = Replica(service, self._pools[service], partial(self._effect, service), partial(self._woken, service))
         match service:
             case "intake":
                 intake.wire(replica, self.office.keyring)
@@ -256,16 +254,21 @@ class Region:
         finally:
             replica.fated.fate = None
 
-    async def at_door(self, service: str, number: int, work: Coroutine[Any, Any, T], fate: Fate | None = None) -> T | None:
+    async def at_door(
+        self, service: str, number: int, work: Coroutine[Any, Any, T], fate: Fate | None = None
+    ) -> T | None:
         """What somebody does at a replica's door; None when it dies in the middle."""
         replica = self.replicas[service][number]
         try:
-            return await self._with_fate(replica, fate, work)
+            answer: T = await self._with_fate(replica, fate, work)
         except Crashed:
             await self.crash(replica)
             return None
+        return answer
 
-    async def side_by_side(self, first: Coroutine[Any, Any, None], fate: Fate, second: Coroutine[Any, Any, None]) -> None:
+    async def side_by_side(
+        self, first: Coroutine[Any, Any, None], fate: Fate, second: Coroutine[Any, Any, None]
+    ) -> None:
         """The first is held at its commit until the second has ended, or waits for a lock of the first."""
         leading = asyncio.create_task(first)
         await _first(leading, fate.reached)

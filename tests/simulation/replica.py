@@ -83,7 +83,9 @@ Effects = Callable[[str, Sequence[Received]], None]
 class Replica:
     """What a service declares itself on (`shared.process.Wiring`). A crash ends it; another one takes its place."""
 
-    def __init__(self, service: str, pools: tuple[Pool, Pool], on_effect: Effects, on_wake: Callable[[str], None]) -> None:
+    def __init__(
+        self, service: str, pools: tuple[Pool, Pool], on_effect: Effects, on_wake: Callable[[str], None]
+    ) -> None:
         """`pools` are those of app and loop; `on_wake` hears the wake-ups of every commit."""
         self.service = service
         self._on_effect, self._on_wake = on_effect, on_wake

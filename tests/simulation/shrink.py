@@ -14,9 +14,9 @@ M = TypeVar("M")
 async def shrunk(
     moves: Sequence[M], fails: Callable[[Sequence[M]], Awaitable[bool]], *, go_on: Callable[[], bool]
 ) -> list[M]:
-    """A part of `moves` that fails as well and from which no single chunk can be left out; the best so far when told to stop.
+    """A part of `moves` that fails as well, from which no single move can be left out; or the best so far.
 
-    `fails` runs a candidate; `go_on` says whether there is still time.
+    `go_on` says whether there is still time; `fails` runs a candidate.
     """
     best, parts = list(moves), 2
     while len(best) > 1 and go_on():

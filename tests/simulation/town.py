@@ -11,8 +11,8 @@ from uuid import UUID
 
 from services.intake.actions import agencies, directory, duty
 from services.intake.actions.duty import DutyPerson
-from services.intake.domain.agency import Agency
 from services.intake.actions.keys import Caller
+from services.intake.domain.agency import Agency
 from services.intake.domain.structure import Dates, Wanted
 from services.intake.domain.upload import rows_of_json
 from services.notify.actions.desk import Desk

@@ -22,6 +22,7 @@ from shared.parking import Raw
 from shared.types import CaseId, PersonId
 from tests.harness.databases import Sql
 from tests.simulation.post import Mail
+from tests.simulation.promises import AT_END, AT_REST, TABLES
 
 MOST_COPIES = {"offer": 1, "page": 2, "verify": 1, "outreach": 1}
 """How often one person may be sent a link to one thing."""
@@ -59,6 +60,7 @@ class Watch:
         self.avoided: dict[CaseId, frozenset[PersonId]] = {}
         """Whom a requester does not want to meet, by case."""
         self._new: list[Mail] = []
+        self._apart = ""
         self.copies: dict[tuple[str, UUID, UUID], int] = defaultdict(int)
         self.paged: set[CaseId] = set()
         """Cases of which a page has reached somebody."""
@@ -105,7 +107,7 @@ class Watch:
         unwanted = self.avoided.get(case, frozenset()) & set(people)
         self._must(not unwanted, what, case)
 
-    def _must(self, holds: bool, what: str, about: object) -> None:  # noqa: FBT001 - reads as a sentence
+    def _must(self, holds: bool, what: str, about: object) -> None:
         if not holds and self.broken is None:
             self.broken = Broken(f"{what}: {about}")
 
@@ -146,11 +148,24 @@ class Watch:
 
     async def at_rest(self) -> None:
         """What must hold when everything that could happen has happened, before time passes. Raises `Broken`."""
-        for name, statement in _AT_REST.items():
+        for name, statement in AT_REST.items():
             # sql-in-loop: one statement per promise, so that the first one that is broken is named
             if found := await self._sql.fetch(f"{statement} LIMIT 3"):
                 raise Broken(f"{name}: {[tuple(row.values()) for row in found]}")
+        await self._no_row_of_another()
         await self._nothing_is_missed()
+
+    async def _no_row_of_another(self) -> None:
+        """I6: whatever is kept of a case is kept as the case's own agency's."""
+        if not self._apart:
+            tables = [f"{row['nspname']}.{row['relname']}" for row in await self._sql.fetch(TABLES)]
+            self._apart = " UNION ALL ".join(
+                f"SELECT '{table}', t.case_id, t.agency_id FROM {table} t JOIN intake.cases c USING (case_id)"  # noqa: S608
+                " WHERE t.agency_id <> c.agency_id"
+                for table in tables
+            )
+        if found := await self._sql.fetch(f"{self._apart} LIMIT 3"):
+            raise Broken(f"I6 of-another-agency: {[tuple(row.values()) for row in found]}")
 
     async def _nothing_is_missed(self) -> None:
         for (service, group), topics in self.groups.items():
@@ -165,81 +180,17 @@ class Watch:
 
     async def at_end(self, accepted: int) -> None:
         """What is left when every case is over and purged, of which so many were accepted. Raises `Broken`."""
-        rows = await self._sql.fetch(_TABLES)
+        rows = await self._sql.fetch(TABLES)
         for row in rows:
             table = f"{row['nspname']}.{row['relname']}"
             # sql-in-loop: one question per table
             left = await self._sql.fetchval(f"SELECT count(*) FROM {table} WHERE case_id IS NOT NULL")  # noqa: S608 - from the catalogue
             if left and row["relname"] != "tombstones":
                 raise Broken(f"I10 left-behind: {left} rows of {table}")
-        for name, statement in _AT_END.items():
+        for name, statement in AT_END.items():
             # sql-in-loop: one statement per promise
             if found := await self._sql.fetch(f"{statement} LIMIT 3"):
                 raise Broken(f"{name}: {[tuple(row.values()) for row in found]}")
         counted = await self._sql.fetchval("SELECT count(*) FROM intake.statistics")
         if counted != accepted:
             raise Broken(f"I1 lost-or-doubled: {accepted} requests were accepted, {counted} have ended")
-
-
-_AT_REST = {
-    "I9 not-published": """
-SELECT 'intake', type FROM intake.outbox UNION ALL SELECT 'matching', type FROM matching.outbox
-UNION ALL SELECT 'referral', type FROM referral.outbox UNION ALL SELECT 'notify', type FROM notify.outbox""",
-    "parked": """
-SELECT 'intake', error_class FROM intake.parked UNION ALL SELECT 'matching', error_class FROM matching.parked
-UNION ALL SELECT 'referral', error_class FROM referral.parked UNION ALL SELECT 'notify', error_class FROM notify.parked
-""",
-    "I1 overdue": """
-SELECT * FROM (
-    SELECT 'intake', case_id, state, owner, due_at FROM intake.cases WHERE NOT terminal
-    UNION ALL SELECT 'matching', case_id, state, owner, due_at FROM matching.cases WHERE NOT terminal
-    UNION ALL SELECT 'referral', case_id, state, owner, due_at FROM referral.cases WHERE NOT terminal
-    UNION ALL SELECT 'notify', case_id, state, owner, due_at FROM notify.cases WHERE NOT terminal) every
- WHERE due_at < (SELECT region.now()) - interval '60 seconds'
-   AND owner IN ('intake', 'matching', 'referral', 'notify')""",
-    # Whoever is waited for: when they let their time pass, some service has to notice it.
-    "I1 nobody-will-look": """
-SELECT case_id, state, owner, due_at FROM intake.cases c
- WHERE NOT terminal AND owner <> 'operator'
-   AND NOT EXISTS (SELECT FROM intake.timers WHERE key = c.case_id)
-   AND NOT EXISTS (SELECT FROM matching.timers WHERE key = c.case_id)
-   AND NOT EXISTS (SELECT FROM referral.timers WHERE key = c.case_id)""",
-    "I2 two-peers": """
-SELECT case_id, count(*) FROM matching.assignments WHERE state <> 'ended' GROUP BY case_id HAVING count(*) > 1""",
-    "I2 two-accepted": """
-SELECT case_id, count(*) FROM matching.offers WHERE state = 'accepted' GROUP BY case_id HAVING count(*) > 1""",
-    "I2 loads-do-not-add-up": """
-SELECT peer_id, open, crisis, ordinary, urgent FROM matching.peer_load
-  LEFT JOIN (SELECT person_id, count(*) FILTER (WHERE NOT crisis) AS ordinary, count(*) FILTER (WHERE crisis) AS urgent
-               FROM (SELECT person_id, crisis FROM matching.offers WHERE state = 'pending' UNION ALL
-                     SELECT person_id, crisis FROM matching.assignments WHERE state <> 'ended') every
-              GROUP BY person_id) held ON person_id = peer_id
- WHERE (open, crisis) <> (coalesce(ordinary, 0), coalesce(urgent, 0))""",
-    # What may be sent again after a lost answer is sent once more, and no further.
-    "I3 sent-twice": """
-SELECT intent_id, template, count(*) FROM notify.attempts a JOIN notify.intents USING (intent_id)
- WHERE outcome IN ('accepted', 'unknown') GROUP BY intent_id, template
-HAVING count(*) > CASE WHEN template IN ('offer', 'changed', 'over', 'outreach') THEN 1 ELSE 2 END
-    OR count(*) FILTER (WHERE outcome = 'accepted') > 1""",
-    "I5 begun-too-late": """
-SELECT a.attempt_id, started_at, expires_at FROM notify.attempts a JOIN notify.intents USING (intent_id)
- WHERE started_at >= expires_at""",
-}
-
-_AT_END = {
-    "I10 a-key-is-left": """
-SELECT kind, subject_id FROM vault.data_keys WHERE kind <> 'person' AND wrapped IS NOT NULL""",
-    "I2 a-load-is-left": "SELECT peer_id, open, crisis FROM matching.peer_load WHERE open <> 0 OR crisis <> 0",
-    "a-timer-is-left": """
-SELECT kind, key FROM (
-    SELECT kind, key, agency_id FROM intake.timers UNION ALL SELECT kind, key, agency_id FROM matching.timers
-    UNION ALL SELECT kind, key, agency_id FROM referral.timers
-    UNION ALL SELECT kind, key, agency_id FROM notify.timers) every
- WHERE key <> agency_id AND kind <> 'send'""",
-}
-
-_TABLES = """
-SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'case_id' AND NOT a.attisdropped
- WHERE c.relkind = 'r' AND n.nspname IN ('intake', 'matching', 'referral', 'notify') ORDER BY 1, 2
-"""

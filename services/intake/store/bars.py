@@ -29,6 +29,7 @@ class Hit:
     role: Role
 
 
+# Whoever has just left the directory counts as well: the region may not have heard of it yet, and still ask them.
 # A join of its own for each kind of index: joined by "this or that", every text met every person.
 # UNION (not ALL) ends the walk where a chain bites its own tail.
 _FIND = """
@@ -36,26 +37,26 @@ WITH RECURSIVE sought AS MATERIALIZED (
     SELECT * FROM unnest($1::int[], $2::text[], $3::bytea[], $4::bool[]) s(n, kind, index, climbs)),
 named AS (
     SELECT s.n, s.climbs, p.person_id, p.agency_id, p.role, p.ref_index
-      FROM sought s JOIN people p ON p.ref_index = s.index WHERE s.kind = 'ref' AND p.active
+      FROM sought s JOIN people p ON p.ref_index = s.index WHERE s.kind = 'ref'
     UNION ALL
     SELECT s.n, s.climbs, p.person_id, p.agency_id, p.role, p.ref_index
-      FROM sought s JOIN people p ON p.name_index = s.index WHERE s.kind = 'name' AND p.active
+      FROM sought s JOIN people p ON p.name_index = s.index WHERE s.kind = 'name'
     UNION ALL
     SELECT s.n, s.climbs, p.person_id, p.agency_id, p.role, p.ref_index
-      FROM sought s JOIN people p ON p.badge_index = s.index WHERE s.kind = 'badge' AND p.active
+      FROM sought s JOIN people p ON p.badge_index = s.index WHERE s.kind = 'badge'
     UNION ALL
     SELECT s.n, s.climbs, p.person_id, p.agency_id, p.role, p.ref_index
-      FROM sought s JOIN people p ON p.unit_index = s.index WHERE s.kind = 'unit' AND p.active),
+      FROM sought s JOIN people p ON p.unit_index = s.index WHERE s.kind = 'unit'),
 above(n, agency_id, ref) AS (
     SELECT n, agency_id, ref_index FROM named WHERE climbs
     UNION
     SELECT a.n, a.agency_id, p.supervisor_ref_index
       FROM above a JOIN people p ON p.ref_index = a.ref AND p.agency_id = a.agency_id
-     WHERE p.active AND p.supervisor_ref_index IS NOT NULL)
+     WHERE p.supervisor_ref_index IS NOT NULL)
 SELECT n, person_id, role FROM named
 UNION ALL
 SELECT a.n, p.person_id, p.role
-  FROM above a JOIN people p ON p.ref_index = a.ref AND p.agency_id = a.agency_id WHERE p.active
+  FROM above a JOIN people p ON p.ref_index = a.ref AND p.agency_id = a.agency_id
 """
 
 

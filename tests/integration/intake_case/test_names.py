@@ -41,6 +41,16 @@ async def test_a_name_that_a_directory_comes_to_know_is_barred(front: Front, abo
     assert await front.rounds() == []
 
 
+@pytest.mark.parametrize("about", [{"avoid_people": ["Mo Gone"]}, {"about_me": {"supervisor": "Mo Gone"}}])
+async def test_whoever_has_just_left_the_directory_is_barred(front: Front, about: dict[str, Any]) -> None:
+    # The region may not have heard of it yet, and would still ask them.
+    ids = await front.upload(person("p1"), person("p2", name="Mo Gone"))
+    await front.upload(person("p1"))
+    _, case = await front.begun(**about)
+    asked = [set(fact.ask.bars) for fact in await front.facts(case) if isinstance(fact, RequestSubmitted)]
+    assert asked == [{ids["p2"]}]
+
+
 async def test_a_second_one_of_the_name_is_barred_too_and_the_first_stays_so(front: Front) -> None:
     ids = await front.upload(person("p1", name="Jo Smith"))
     case = await asked(front, avoid_people=["Jo Smith"])

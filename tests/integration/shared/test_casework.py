@@ -23,6 +23,7 @@ from shared.timers import Fired
 from shared.types import AgencyId, CaseId, Lane
 from tests.harness.databases import Sql
 from tests.harness.probe import Probe, Sender, a_case, numbered
+from tests.harness.waiting import eventually
 
 AGENCY = AgencyId(clock.random_id())
 DUE = clock.now() + timedelta(hours=1)
@@ -167,6 +168,29 @@ async def test_acts_at_the_same_time_on_one_case_are_each_counted_once(db: Datab
     case = a_case()
     await asyncio.gather(*(folded(db, adds(case, 1)) for _ in range(20)))
     assert (await folded(db, adds(case, 0)))[case].total == 20
+
+
+async def test_whoever_comes_second_to_a_case_waits_and_sees_what_the_first_has_written(db: Database, sql: Sql) -> None:
+    case = a_case()
+    async with db.transaction([AGENCY]) as tx:
+        await anchors.lock(tx, {case: AGENCY})
+
+    async def second() -> int:
+        async with db.transaction([AGENCY]) as tx:
+            return (await anchors.lock(tx, {case: AGENCY}))[case].version
+
+    async def waits() -> bool:
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return bool(await sql.fetchval(waiting))
+
+    async with db.transaction([AGENCY]) as tx:
+        held = await anchors.lock(tx, {case: AGENCY})
+        behind = asyncio.create_task(second())
+        await eventually(waits, 5, what="the second waits for the lock", every=0.01)
+        await anchors.save(tx, list(held.values()))
+    assert await behind == 1
 
 
 async def test_batches_that_share_cases_in_any_order_never_deadlock(db: Database) -> None:
