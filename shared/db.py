@@ -96,6 +96,8 @@ class Transaction:
     wakes: set[str] = field(default_factory=set)
     purged_timers: set[tuple[UUID, int]] = field(default_factory=set)
     """Timers (id, fence) that this transaction has purged with their case: the one that runs it may be among them."""
+    purged_parked: set[tuple[int, int]] = field(default_factory=set)
+    """The same of parked records (seq, attempts)."""
     _now: datetime | None = None
 
     async def now(self) -> datetime:
