@@ -30,7 +30,8 @@ ON_THE_BUS_DAYS = 7
 class Letter:
     """A parked record without its content. `case` is None where its key names none.
 
-    `ahead` and `behind` count the records of its topic and key that are parked before and after it.
+    `can_be_had` when its content was kept or the bus still has it; `ahead` and `behind` count the records of its topic
+    and key that are parked before and after it.
     """
 
     service: str
@@ -48,6 +49,7 @@ class Letter:
     overdue: bool
     size: int
     kept: bool
+    can_be_had: bool
     ahead: int
     behind: int
 
@@ -57,6 +59,7 @@ _LETTERS = """
 SELECT * FROM (
     SELECT service, seq, subject AS case, topic, part, pos, type, error_class, state, attempts, parked_at, due_at,
            coalesce(due_at <= clock_timestamp(), false) AS overdue, size, kept,
+           kept OR parked_at > clock_timestamp() - make_interval(days => $4) AS can_be_had,
            count(*) OVER (PARTITION BY service, topic, coalesce(subject::text, seq::text) ORDER BY seq) - 1 AS ahead,
            count(*) OVER (PARTITION BY service, topic, coalesce(subject::text, seq::text) ORDER BY seq DESC) - 1
                AS behind
@@ -80,7 +83,7 @@ async def letters(
     connection: Connection, *, service: str | None = None, seq: int | None = None, dead_only: bool = True
 ) -> list[Letter]:
     """Dead letters of one service or of all, the longest due first; and those still tried unless `dead_only`."""
-    return [Letter(**row) for row in await connection.fetch(_LETTERS, service, seq, dead_only)]
+    return [Letter(**row) for row in await connection.fetch(_LETTERS, service, seq, dead_only, ON_THE_BUS_DAYS)]
 
 
 _KNOWN = """
