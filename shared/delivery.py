@@ -102,8 +102,8 @@ class Delivery:
             return _positions(await self._within_limits(raws))
         except Exception as error:
             log.warning("a batch of %d records failed with %s; each is run alone", len(raws), type(error).__name__)
+        # sql-in-loop: record by record, after the batch has failed
         for index, raw in enumerate(raws):
-            # sql-in-loop: record by record, after the batch has failed
             if not await self._alone(raw):
                 return _positions(raws[:index])
         return _positions(raws)

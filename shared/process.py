@@ -21,7 +21,8 @@ from aiokafka.errors import KafkaError
 from starlette.types import ASGIApp
 
 from shared import broker, faults, metrics, telemetry
-from shared.db import DOORS_WITHIN_S, UNAVAILABLE, Database, Login, lazy_pool
+from shared.brake import Limits
+from shared.db import DOORS_WITHIN_S, UNAVAILABLE, Connection, Database, Login, lazy_pool
 from shared.delivery import Absorb, Delivery
 from shared.errors import places_of
 from shared.http import metrics as metrics_door
@@ -64,9 +65,10 @@ class Process:
             for lane in Lane
         ]
         self._groups: list[broker.Group] = []
+        self._deliveries: dict[str, Delivery] = {}
         self._loops: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._app: ASGIApp | None = None
-        self._sources = [metrics.HOUSE]
+        self._sources = [metrics.HOUSE, metrics.Source((metrics.OVER_LIMIT,), self._over_limit)]
         self._on_bus = False
         self._connected = asyncio.Event()
 
@@ -91,14 +93,20 @@ class Process:
 
         The agencies in `beside` are in view with those of the records.
         """
+        road = Lane[lane.upper()] if lane.upper() in Lane.__members__ else Lane.BULK
         delivery = Delivery(
-            self.db_of(Lane[lane.upper()] if lane.upper() in Lane.__members__ else Lane.BULK),
+            self.db_of(road),
             absorb,
             group=f"{self.service}.{lane}",
             topics=topics,
             fingerprint_key=self.settings.fingerprint_key.get_secret_value(),
             beside=beside,
+            limits=Limits(),
+            # An emergency behind a bad record cannot wait for somebody who mends something.
+            halts=road is not Lane.CRISIS,
+            reread=broker.reread(self.settings),
         )
+        self._deliveries[lane] = delivery
         group = broker.Group(self.broker, self.db, delivery, self.settings)
         group.subscribe(f"{self.service}.{lane}", topics, schema)
         self._groups.append(group)
@@ -135,7 +143,17 @@ class Process:
                 database = await connection.fetchval("SELECT true")
         except UNAVAILABLE:
             database = False
-        return {"database": bool(database), "bus": self._on_bus, "relay": not any(r.stuck for r in self.relays)}
+        return {
+            "database": bool(database),
+            "bus": self._on_bus,
+            "relay": not any(relay.stuck for relay in self.relays),
+            "consumers": not any(delivery.stopped for delivery in self._deliveries.values()),
+        }
+
+    async def _over_limit(self, _: Connection) -> list[metrics.Sample]:
+        return [
+            metrics.Sample(metrics.OVER_LIMIT, float(one.over_limit), lane) for lane, one in self._deliveries.items()
+        ]
 
     def _servers(self) -> list[_Server]:
         if self._app is None:
