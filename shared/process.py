@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -27,6 +28,7 @@ from shared.delivery import Absorb, Delivery
 from shared.errors import places_of
 from shared.http import metrics as metrics_door
 from shared.migrate import app_of, loop_of
+from shared.publisher import Publisher
 from shared.relay import Relay
 from shared.settings import Settings
 from shared.timers import BATCH, Action, TimerLoop
@@ -59,9 +61,9 @@ class Process:
         """Use `opened`."""
         self.service, self.settings, self.db, self._crisis = service, settings, db, crisis
         self.broker = broker.broker(settings)
-        self.producer = broker.producer(settings)
+        self.publisher = Publisher(partial(broker.producer, settings))
         self.relays = [
-            Relay(login(service, settings, loop=True), lane, self.producer, db.signals, prefix=settings.topic_prefix)
+            Relay(login(service, settings, loop=True), lane, self.publisher, db.signals, prefix=settings.topic_prefix)
             for lane in Lane
         ]
         self._groups: list[broker.Group] = []
@@ -219,7 +221,7 @@ class Process:
         try:
             async with asyncio.timeout(STOP_WITHIN_S):
                 await self.broker.stop()
-                await self.producer.stop()
+                await self.publisher.stop()
         except (KafkaError, TimeoutError) as error:
             log.warning("the bus did not stop in time: %s", type(error).__name__)
 
@@ -228,7 +230,7 @@ class Process:
         while not self._on_bus:
             try:
                 if not self._connected.is_set():
-                    await self.producer.start()
+                    await self.publisher.start()
                     # Started twice, it would send with two loops under one id.
                     self._connected.set()
                 await self.broker.start()
