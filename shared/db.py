@@ -162,9 +162,9 @@ class Database:
         self.signals = Signals()
         self._within_s = within_s
 
-    def beside(self, app: Pool) -> Database:
-        """The same database through another app pool: what uses it waits for nobody here. That pool is closed apart."""
-        other = Database(app, self._loop, self.schema)
+    def beside(self, app: Pool, loop: Pool | None = None) -> Database:
+        """The same database through other pools: what uses it waits for nobody here. Those pools are closed apart."""
+        other = Database(app, loop or self._loop, self.schema)
         other.signals = self.signals
         return other
 

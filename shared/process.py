@@ -43,6 +43,8 @@ GARBAGE_AFTER = 20_000
 """New objects between two looks for cyclic garbage; a batch of some hundred events makes as many and keeps none."""
 CRISIS_POOL = 4
 LOOP_POOL = 4
+CRISIS_LOOP_POOL = 2
+"""Claims of crisis timers and crisis records: they wait for no other loop of this process either."""
 
 
 class _Server(uvicorn.Server):
@@ -122,7 +124,7 @@ class Process:
         Crisis timers never wait for consumers to catch up.
         """
         ready = self._at_once if lane is Lane.CRISIS else self._caught_up
-        self._loops.append(TimerLoop(self.db, lane, action, ready=ready, batch=batch).run)
+        self._loops.append(TimerLoop(self.db_of(lane), lane, action, ready=ready, batch=batch).run)
 
     def serve(self, app: ASGIApp) -> None:
         """The ASGI application to serve on the settings' host and port."""
@@ -306,13 +308,14 @@ async def opened(service: str, settings: Settings) -> AsyncIterator[Process]:
     app_pool = await lazy_pool(login(service, settings), size=settings.pool_size)
     loop_pool = await lazy_pool(login(service, settings, loop=True), size=LOOP_POOL)
     crisis_pool = await lazy_pool(login(service, settings), size=CRISIS_POOL)
+    crisis_loop_pool = await lazy_pool(login(service, settings, loop=True), size=CRISIS_LOOP_POOL)
     db = Database(app_pool, loop_pool, service)
     try:
-        yield Process(service, settings, db, db.beside(crisis_pool))
+        yield Process(service, settings, db, db.beside(crisis_pool, crisis_loop_pool))
     finally:
         try:
             async with asyncio.timeout(STOP_WITHIN_S):
-                await asyncio.gather(crisis_pool.close(), db.close())
+                await asyncio.gather(crisis_pool.close(), crisis_loop_pool.close(), db.close())
         except TimeoutError:
             log.warning("connections were cut at the stop")
         telemetry.shutdown()
