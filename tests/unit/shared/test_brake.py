@@ -42,7 +42,7 @@ def test_it_is_the_same_however_the_records_are_batched(cut: int) -> None:
     whole, passed = counted(Tally(), outcomes, LIMITS)
     assert both == whole
     assert passed == 7
-    assert (before if before is not None else after and after + cut) == passed
+    assert passed == (before if before is not None else cut + (after or 0))
 
 
 def test_only_a_record_that_is_parked_passes_a_limit() -> None:
