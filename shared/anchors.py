@@ -117,7 +117,8 @@ async def purge(tx: Transaction, cases: Collection[CaseId]) -> None:
     """Remove what every service holds of these cases: timers, doors, parked records and the anchor, last."""
     ids = list(cases)
     keys = [str(case).encode() for case in ids]
-    await tx.connection.execute("DELETE FROM parked WHERE key = ANY ($1::bytea[])", keys)
+    parked = await tx.connection.fetch("DELETE FROM parked WHERE key = ANY ($1::bytea[]) RETURNING seq, attempts", keys)
+    tx.purged_parked.update((row["seq"], row["attempts"]) for row in parked)
     purged = await tx.connection.fetch("DELETE FROM timers WHERE key = ANY ($1::uuid[]) RETURNING timer_id, fence", ids)
     tx.purged_timers.update((row["timer_id"], row["fence"]) for row in purged)
     await tx.connection.execute("DELETE FROM doors WHERE key = ANY ($1::uuid[])", ids)

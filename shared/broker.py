@@ -21,9 +21,10 @@ from faststream.kafka.subscriber.usecase import LogicSubscriber
 
 from shared import faults, inbox
 from shared.db import UNAVAILABLE, Database
-from shared.delivery import Delivery, raw_of
+from shared.delivery import Delivery, Reread, raw_of
 from shared.errors import places_of
 from shared.events import TOPICS
+from shared.parking import Raw
 from shared.settings import Settings
 from shared.types import Lane
 
@@ -40,6 +41,7 @@ COMPANY_S = 0.05
 
 In quiet hours batches are smaller and nothing waits; on a crisis lane nothing ever does.
 """
+REREAD_WITHIN_S = 10.0
 WEEK_MS = 7 * 24 * 3600 * 1000
 TOPIC_SETTINGS: Mapping[str, str] = {
     "cleanup.policy": "delete",
@@ -109,6 +111,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
         self._progress = asyncio.Event()
         self._gathers = False
         self._held: set[TopicPartition] = set()
+        self._leaving: asyncio.Task[None] | None = None
         self.subscriber: LogicSubscriber[Any] | None = None
 
     def subscribe(self, name: str, topics: Sequence[str], schema: object = None) -> None:
@@ -141,6 +144,8 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _consume(self, records: Sequence[Any]) -> None:
         """Bring one batch to its effect. Never raises: FastStream would go on with the next batch and skip this one."""
+        if self._delivery.stopped:
+            return
         busy = self._gathers and BUSY <= len(records) < BATCH
         if busy:
             self._hold()
@@ -156,9 +161,18 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
         for (topic, part), offset in positions.items():
             self._done[TopicPartition(self._settings.topic_prefix + topic, part)] = offset
         self._progress.set()
-        if busy:
+        if self._delivery.stopped:
+            await self._leave()
+        elif busy:
             await asyncio.sleep(self._company_s)
             self._let_go()
+
+    async def _leave(self) -> None:
+        """Commit what was done and leave the group: a replica that can still take these records goes on from there."""
+        await self.commit()
+        if self.subscriber is not None:
+            # It waits for the batch in hand, which is this one.
+            self._leaving = asyncio.create_task(self.subscriber.stop())
 
     def _hold(self) -> None:
         """Fetch nothing for now: the client would come back with the first record, and then fetch nothing either."""
@@ -259,6 +273,31 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
         while True:
             await asyncio.sleep(COMMIT_EVERY_S)
             await self.commit()
+
+
+def reread(settings: Settings) -> Reread:
+    """Finds a record on the bus again by its place, for what was parked without its content."""
+
+    async def again(raw: Raw) -> Raw | None:
+        place = TopicPartition(settings.topic_prefix + raw.topic, raw.part)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=settings.kafka, enable_auto_commit=False, auto_offset_reset="none"
+        )
+        await consumer.start()
+        try:
+            consumer.assign([place])
+            begins, ends = await consumer.beginning_offsets([place]), await consumer.end_offsets([place])
+            if not begins[place] <= raw.pos < ends[place]:
+                return None
+            consumer.seek(place, raw.pos)
+            async with asyncio.timeout(REREAD_WITHIN_S):
+                record = await consumer.getone()
+        finally:
+            await consumer.stop()
+        # A compacted topic answers with the next one that is left.
+        return raw_of(record, settings.topic_prefix) if record.offset == raw.pos else None
+
+    return again
 
 
 async def declare_topics(kafka: str, *, prefix: str = "", partitions: int = PARTITIONS, replication: int = 1) -> None:

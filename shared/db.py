@@ -96,6 +96,8 @@ class Transaction:
     wakes: set[str] = field(default_factory=set)
     purged_timers: set[tuple[UUID, int]] = field(default_factory=set)
     """Timers (id, fence) that this transaction has purged with their case: the one that runs it may be among them."""
+    purged_parked: set[tuple[int, int]] = field(default_factory=set)
+    """The same of parked records (seq, attempts)."""
     _now: datetime | None = None
 
     async def now(self) -> datetime:
@@ -160,9 +162,9 @@ class Database:
         self.signals = Signals()
         self._within_s = within_s
 
-    def beside(self, app: Pool) -> Database:
-        """The same database through another app pool: what uses it waits for nobody here. That pool is closed apart."""
-        other = Database(app, self._loop, self.schema)
+    def beside(self, app: Pool, loop: Pool | None = None) -> Database:
+        """The same database through other pools: what uses it waits for nobody here. Those pools are closed apart."""
+        other = Database(app, loop or self._loop, self.schema)
         other.signals = self.signals
         return other
 

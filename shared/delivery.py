@@ -2,7 +2,7 @@
 
 A batch is one transaction with the agencies of its records in view, and those that a consumer names beside. When it
 fails it is run again record by record: the bad one is parked alone and its neighbours go on. "Not now" (database gone,
-contention) is retried here and never parks anything.
+contention) is retried here and never parks anything. Where too many are parked, nothing more is taken (`shared.brake`).
 """
 
 from __future__ import annotations
@@ -10,17 +10,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import replace
 
-from aiokafka import ConsumerRecord
+from aiokafka.errors import KafkaError
 
-from shared import anchors, clock, faults, inbox, parking, telemetry
+from shared import anchors, brake, faults, inbox, parking, records, telemetry
+from shared.brake import Limits, Outcome, Tally
 from shared.db import AGAIN, UNAVAILABLE, Database, Transaction
 from shared.errors import UnknownEvent, Unprocessable, places_of
-from shared.events import TOPICS, Envelope, Fact, decode, from_headers, source_of
 from shared.parking import Parked, Raw, Ticket
-from shared.types import AgencyId, CaseId, EventId
+from shared.records import Arrival, Received, raw_of
+from shared.types import AgencyId, EventId
+
+__all__ = ["Absorb", "Delivery", "Gone", "Positions", "Received", "Reread", "raw_of"]
 
 log = logging.getLogger(__name__)
 
@@ -31,26 +33,6 @@ SWEEP_EVERY_S = 3600.0
 
 Positions = Mapping[tuple[str, int], int]
 
-
-@dataclass(frozen=True)
-class Received:
-    """An event that takes effect now, for the first time."""
-
-    envelope: Envelope
-    fact: Fact
-    topic: str
-
-    @property
-    def case_id(self) -> CaseId:
-        """The record's key, for topics whose key is the case."""
-        return CaseId(self.envelope.subject)
-
-    @property
-    def place(self) -> tuple[CaseId, AgencyId]:
-        """The case together with the agency that it is said to be of."""
-        return self.case_id, self.envelope.agency_id
-
-
 Absorb = Callable[[Transaction, Sequence[Received]], Awaitable[None]]
 """A service's handler: all effects of these events, in this order, inside the given transaction.
 
@@ -58,15 +40,20 @@ It raises `Unprocessable` for an event that a pure function refuses; the batch i
 """
 
 
-@dataclass(frozen=True)
-class _Arrival:
-    raw: Raw
-    received: Received
-    digest: bytes
+Reread = Callable[[Raw], Awaitable[Raw | None]]
+"""What the bus still has at a record's place, None when it has forgotten it. Raises `KafkaError` when it is away."""
 
-    @property
-    def place(self) -> tuple[str, bytes]:
-        return self.raw.topic, self.raw.key
+
+class Gone(Unprocessable):
+    """A record was not kept, and the bus does not have it any more."""
+
+
+class _OverLimit(Exception):
+    """With the record at this index a limit is passed: it is not parked, nor is anything behind it looked at."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(index)
+        self.index = index
 
 
 class Delivery:
@@ -81,46 +68,84 @@ class Delivery:
         topics: Sequence[str],
         fingerprint_key: bytes,
         beside: Collection[AgencyId] = (),
+        limits: Limits | None = None,
+        halts: bool = True,
+        reread: Reread | None = None,
     ) -> None:
         """`group` names the consumer group in spans; `fingerprint_key` hashes what cannot be decoded.
 
-        The agencies in `beside` are in view with those of the records.
+        The agencies in `beside` are in view with those of the records. Past `limits` nothing more is taken, or, where
+        it never `halts`, that is only told. `reread` finds on the bus what was parked without its content.
         """
         self._beside = frozenset(beside)
         self._db, self._absorb, self._group, self._topics = db, absorb, group, topics
-        self._fingerprint_key = fingerprint_key
+        self._fingerprint_key, self._reread = fingerprint_key, reread
+        self._limits, self._halts, self._tally = limits, halts, Tally()
+        self.stopped = False
+        """True when so many records were parked that nothing more is taken, nor retried, until the process restarts."""
+
+    @property
+    def over_limit(self) -> bool:
+        """Whether it has stopped, or goes on where it should stop if this were not a lane that never does."""
+        return self.stopped or (self._limits is not None and brake.over(self._tally, self._limits))
 
     async def take(self, raws: Sequence[Raw]) -> Positions:
-        """Bring records to their effect, or park them; returns the next offset of each (topic, partition)."""
+        """Bring records to their effect, or park them; returns the next offset of each (topic, partition).
+
+        Nothing is told of the records that were left because a limit was passed: `stopped` is True then.
+        """
         faults.reached("after-consume", *{raw.topic for raw in raws})
         raws = [parking.bounded(raw) for raw in raws]
-        positions: dict[tuple[str, int], int] = {}
-        for raw in raws:
-            positions[raw.topic, raw.part] = raw.pos + 1
+        if self.stopped:
+            return {}
         try:
-            await self._persistently(raws, positions)
+            return _positions(await self._within_limits(raws))
         except Exception as error:
             log.warning("a batch of %d records failed with %s; each is run alone", len(raws), type(error).__name__)
-            # sql-in-loop: record by record, after the batch has failed
-            for raw in raws:
-                await self._alone(raw)
-        return positions
+        # sql-in-loop: record by record, after the batch has failed
+        for index, raw in enumerate(raws):
+            if not await self._alone(raw):
+                return _positions(raws[:index])
+        return _positions(raws)
 
-    async def _alone(self, raw: Raw) -> None:
-        positions = {(raw.topic, raw.part): raw.pos + 1}
+    async def _alone(self, raw: Raw) -> bool:
+        """False when it was left because of the limits."""
         try:
-            await self._persistently([raw], positions)
+            return bool(await self._within_limits([raw]))
         except Exception as error:
-            log.error("a record of %s is parked: %s at %s", raw.topic, type(error).__name__, places_of(error))
-            await self._persistently([raw], positions, park_as=type(error).__name__)
+            failed = type(error).__name__
+            log.error("a record of %s fails: %s at %s", raw.topic, failed, places_of(error))
+        return bool(await self._within_limits([raw], park_as=failed))
 
-    async def _persistently(self, raws: Sequence[Raw], positions: Positions, *, park_as: str = "") -> None:
+    async def _within_limits(self, raws: Sequence[Raw], *, park_as: str = "") -> Sequence[Raw]:
+        """Take those before the one with which a limit is passed; returns them."""
+        # sql-in-loop: once more without the rest, when a limit is passed
+        while raws:
+            try:
+                await self._persistently(raws, park_as)
+            except _OverLimit as over:
+                self._stop(raws[over.index])
+                raws = raws[: over.index]
+            else:
+                break
+        return raws
+
+    def _stop(self, raw: Raw) -> None:
+        if not self.stopped:
+            log.critical(
+                "%s STOPS before %s/%d/%d: too many records are parked; mend the cause and restart this process",
+                *(self._group, raw.topic, raw.part, raw.pos),
+            )
+        self.stopped = True
+
+    async def _persistently(self, raws: Sequence[Raw], park_as: str) -> None:
         """Run the transaction until the database takes it. What it raises is about the records, not the moment."""
+        sorted_out = [records.sorted_out(raw, park_as) for raw in raws]
         pause, contended = 0.05, 0
         # sql-in-loop: the same batch again until the database takes it
         while True:
             try:
-                await self._once(raws, positions, park_as)
+                await self._once(sorted_out)
             except AGAIN:
                 contended += 1
                 if contended == CONTENDED_TRIES and len(raws) > 1:
@@ -133,17 +158,30 @@ class Delivery:
             else:
                 return
 
-    async def _once(self, raws: Sequence[Raw], positions: Positions, park_as: str) -> None:
-        sorted_out = [_sorted_out(raw, park_as) for raw in raws]
-        async with self._db.transaction(self._beside | _agencies(sorted_out)) as tx:
+    async def _once(self, sorted_out: Sequence[Arrival | Ticket]) -> None:
+        raws = [one.raw for one in sorted_out]
+        async with self._db.transaction(self._beside | records.agencies(sorted_out)) as tx:
             behind = await parking.held(tx, list({(raw.topic, raw.key) for raw in raws}))
-            passing, parked = _apart(sorted_out, behind)
+            passing, parked, outcomes = records.apart(sorted_out, behind)
+            tally = self._weighed(outcomes)
             parked += await self._apply(tx, passing)
             await parking.park(tx, parked, self._fingerprint_key)
-            await inbox.save_positions(tx, positions)
+            await inbox.save_positions(tx, _positions(raws))
+        self._tally = tally
         faults.reached("after-commit", *{raw.topic for raw in raws})
 
-    async def _apply(self, tx: Transaction, arrivals: Sequence[_Arrival]) -> list[Ticket]:
+    def _weighed(self, outcomes: Sequence[Outcome]) -> Tally:
+        """The tally with these outcomes. Raises `_OverLimit` where it is time to stop."""
+        if self._limits is None:
+            return self._tally
+        tally, passed = brake.counted(self._tally, outcomes, self._limits)
+        if passed is not None and self._halts:
+            raise _OverLimit(passed)
+        if passed is not None and not self.over_limit:
+            log.critical("%s parks too many records and goes on all the same: mend the cause", self._group)
+        return tally
+
+    async def _apply(self, tx: Transaction, arrivals: Sequence[Arrival]) -> list[Ticket]:
         """Claim, drop what was seen or is buried, and absorb the rest. Returns tickets for forged repeats."""
         # The first of an id counts: another content under it in the same batch is as forged as in a later one.
         claims = {a.received.envelope.event_id: a.digest for a in reversed(arrivals)}
@@ -157,7 +195,7 @@ class Delivery:
                 due.setdefault(received.envelope.event_id, received)
         await self._absorb_traced(tx, list(due.values()))
         return [
-            _ticket(a, "Forged", dead=True)
+            records.ticket_of(a, "Forged", dead=True)
             for a in arrivals
             if (event := a.received.envelope.event_id) in forged or a.digest != claims[event]
         ]
@@ -187,10 +225,11 @@ class Delivery:
         """Try the parked records of this group's topics again when their time has come, for ever."""
         # sql-in-loop: a background loop
         while True:
+            # Nor does a consumer that has stopped use up the tries of what it has parked.
             try:
-                tried = await self.retry_due()
-            except UNAVAILABLE as error:
-                log.warning("parked records wait for the database: %s", type(error).__name__)
+                tried = 0 if self.stopped else await self.retry_due()
+            except (*UNAVAILABLE, KafkaError) as error:
+                log.warning("parked records wait: %s", type(error).__name__)
                 tried = 0
             if not tried:
                 await asyncio.sleep(RETRY_EVERY_S)
@@ -206,25 +245,36 @@ class Delivery:
 
     async def _retry(self, parked: Parked) -> None:
         try:
+            if not parked.kept:
+                parked = await self._read_again(parked)
             await self._apply_parked(parked)
-        except UNAVAILABLE:
+        except (*UNAVAILABLE, KafkaError):
             raise
         except AGAIN:
             return
         except Exception as error:
-            unknown = isinstance(error, UnknownEvent)
-            dead = parked.unknown_too_long if unknown else parked.attempts >= len(parking.PAUSES_S)
             log.error("parked, of %s: %s at %s", parked.raw.topic, type(error).__name__, places_of(error))
+            dead = _dead_after(parked, error)
             async with self._db.loop() as connection:
                 await parking.put_back(connection, parked, type(error).__name__, dead=dead)
 
+    async def _read_again(self, parked: Parked) -> Parked:
+        """With the content that the bus still has. It is kept from then on: whoever can decode it knows what it is."""
+        raw = await self._reread(parked.raw) if self._reread is not None else None
+        if raw is None or parking.fingerprint(raw.value, self._fingerprint_key) != parked.fingerprint:
+            raise Gone("record")
+        arrival = records.understood(parking.bounded(raw))
+        async with self._db.loop() as connection:
+            await parking.keep(connection, parked, records.ticket_of(arrival, "Reread"))
+        return replace(parked, raw=arrival.raw, kept=True)
+
     async def _apply_parked(self, parked: Parked) -> None:
-        arrival = _understood(parked.raw)
+        arrival = records.understood(parked.raw)
         # What is in view decides what a handler finds: a record that had to wait sees no less than any other.
-        async with self._db.transaction(self._beside | _agencies([arrival])) as tx:
+        async with self._db.transaction(self._beside | records.agencies([arrival])) as tx:
             if await self._apply(tx, [arrival]):
                 raise inbox.Forged
-            await parking.resolve(tx, parked.seq)
+            await parking.resolve(tx, parked)
 
     async def sweep(self) -> None:
         """Forget old claims and tombstones, for ever, by the real clock."""
@@ -238,71 +288,14 @@ class Delivery:
             await asyncio.sleep(SWEEP_EVERY_S)
 
 
-def _agencies(sorted_out: Sequence[_Arrival | Ticket]) -> set[AgencyId]:
-    """Whose rows a batch touches: of what takes effect, and of what is parked and could be read that far."""
-    named = (one.agency_id if isinstance(one, Ticket) else one.received.envelope.agency_id for one in sorted_out)
-    return {agency for agency in named if agency is not None}
+def _positions(raws: Sequence[Raw]) -> Positions:
+    return {(raw.topic, raw.part): raw.pos + 1 for raw in raws}
 
 
-def _apart(
-    sorted_out: Sequence[_Arrival | Ticket], behind: set[tuple[str, bytes]]
-) -> tuple[list[_Arrival], list[Ticket]]:
-    """What takes effect now, and what is parked: also whatever follows a parked record of its topic and key."""
-    passing: list[_Arrival] = []
-    parked: list[Ticket] = []
-    for one in sorted_out:
-        place = one.raw.topic, one.raw.key
-        if isinstance(one, Ticket):
-            parked.append(one)
-            behind.add(place)
-        elif place in behind and not one.received.fact.STOP:
-            parked.append(_ticket(one, "Behind"))
-        else:
-            passing.append(one)
-    return passing, parked
-
-
-def _sorted_out(raw: Raw, park_as: str) -> _Arrival | Ticket:
-    """The event in a record, or a ticket saying why it is parked; `park_as` parks what has just failed."""
-    try:
-        arrival = _understood(raw)
-    except UnknownEvent:
-        envelope = from_headers(raw.headers)
-        return Ticket(raw, "UnknownEvent", envelope.event_id, envelope.agency_id)
-    except Unprocessable as error:
-        log.error("a record of %s cannot be processed: %s", raw.topic, error)
-        return Ticket(raw, "Unprocessable", dead=True, keep=False)
-    return _ticket(arrival, park_as) if park_as else arrival
-
-
-def _understood(raw: Raw) -> _Arrival:
-    topic = TOPICS[raw.topic]
-    envelope = from_headers(raw.headers)
-    if envelope.source != source_of(topic) or not envelope.type.startswith(f"{topic.writer}."):
-        raise Unprocessable("header ce_source")
-    if raw.key != str(envelope.subject).encode():
-        raise Unprocessable("record key")
-    # Compacted topics carry full state with a revision: any age is good there.
-    if not topic.compacted and envelope.time < clock.now() - timedelta(days=inbox.KEPT_DAYS):
-        raise Unprocessable("header ce_time")
-    fact = decode(envelope.type, raw.value)
-    if fact.TOPIC.name != raw.topic:
-        raise Unprocessable("header ce_type")
-    return _Arrival(raw, Received(envelope, fact, raw.topic), inbox.digest(envelope.type, raw.value))
-
-
-def _ticket(arrival: _Arrival, error_class: str, *, dead: bool = False) -> Ticket:
-    envelope = arrival.received.envelope
-    return Ticket(arrival.raw, error_class, envelope.event_id, envelope.agency_id, dead=dead)
-
-
-def raw_of(record: ConsumerRecord, prefix: str) -> Raw:
-    """A Kafka consumer record as delivery takes it; `prefix` stands before the logical topic name."""
-    return Raw(
-        topic=record.topic.removeprefix(prefix),
-        part=record.partition,
-        pos=record.offset,
-        key=record.key or b"",
-        headers=tuple(record.headers),
-        value=record.value or b"",
-    )
+def _dead_after(parked: Parked, error: Exception) -> bool:
+    """Whether no further try is made by itself: after the last one, or when what was read again cannot be read."""
+    if isinstance(error, UnknownEvent):
+        return parked.unknown_too_long
+    if isinstance(error, Unprocessable) and not parked.kept:
+        return True
+    return parked.attempts >= len(parking.pauses_of(parked.raw.topic))

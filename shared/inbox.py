@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from shared.db import Connection, Transaction
 from shared.types import EventId
@@ -27,7 +27,8 @@ SELECT e, d FROM unnest($1::uuid[], $2::bytea[]) t(e, d) ORDER BY e
 ON CONFLICT DO NOTHING RETURNING event_id
 """
 _SEEN = """
-SELECT event_id FROM inbox JOIN unnest($1::uuid[], $2::bytea[]) t(e, d) ON e = event_id WHERE digest <> d
+SELECT event_id FROM inbox JOIN unnest($1::uuid[], $2::bytea[]) t(e, d) ON e = event_id
+ WHERE digest <> d AND octet_length(digest) > 0
 """
 
 
@@ -41,6 +42,17 @@ async def claim(tx: Transaction, events: Mapping[EventId, bytes]) -> tuple[set[E
         return fresh, set()
     forged = {EventId(row["event_id"]) for row in await tx.connection.fetch(_SEEN, ids, digests)}
     return fresh, forged
+
+
+_SPEND = """
+INSERT INTO inbox(event_id, digest) SELECT e, '' FROM unnest($1::uuid[]) e ORDER BY e ON CONFLICT DO NOTHING
+"""
+
+
+async def spend(tx: Transaction, ids: Collection[EventId]) -> None:
+    """Take these ids for events that shall never have an effect here, whatever content comes under them."""
+    if ids:
+        await tx.connection.execute(_SPEND, list(ids))
 
 
 _POSITIONS = """

@@ -15,6 +15,7 @@ from shared.db import Connection
 from shared.types import Lane, Urgency
 
 Name = Literal[
+    "peerline_consumers_over_limit",
     "peerline_open_overdue",
     "peerline_open_things",
     "peerline_open_without_due",
@@ -26,6 +27,7 @@ Name = Literal[
     "peerline_unserved_oldest_seconds",
 ]
 
+OVER_LIMIT: Name = "peerline_consumers_over_limit"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OTHER = "other"
 _LANES = tuple(lane.name.lower() for lane in Lane)
@@ -46,6 +48,9 @@ class Gauge:
 
 
 GAUGES: Mapping[Name, Gauge] = {
+    "peerline_consumers_over_limit": Gauge(
+        "1 where a consumer has parked too much: it has stopped; on the crisis lane it goes on.", "lane"
+    ),
     "peerline_open_overdue": Gauge("Open things whose due time has passed.", "state"),
     "peerline_open_things": Gauge("Open things.", "state"),
     "peerline_open_without_due": Gauge("Open things without an owner or a due time: must be 0."),
@@ -104,7 +109,8 @@ async def _house(connection: Connection) -> list[Sample]:
     ]
 
 
-HOUSE = Source(tuple(name for name in GAUGES if not name.startswith("peerline_unserved")), _house)
+_APART = (OVER_LIMIT, "peerline_unserved", "peerline_unserved_oldest_seconds")
+HOUSE = Source(tuple(name for name in GAUGES if name not in _APART), _house)
 """What every service can tell: outbox, parked records, timers, open things."""
 
 

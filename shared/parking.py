@@ -1,7 +1,8 @@
 """One bad record never blocks a partition and is never lost: it is parked, tried again with growing pauses, then dead.
 
 Later records of the same topic and key park behind it. What can be decoded is parked as received (its secrets are
-sealed already); of what cannot, only topic, partition, offset, size and a keyed hash are kept.
+sealed already); of what cannot, only topic, partition, offset, size and a keyed hash are kept. A dead one belongs to
+the operator (`shared.dead_letters`).
 """
 
 from __future__ import annotations
@@ -14,10 +15,16 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from shared.db import Connection, Transaction
-from shared.types import AgencyId
+from shared.errors import LostClaim
+from shared.events import TOPICS
+from shared.types import AgencyId, Lane
 
 PAUSES_S = (1, 5, 30, 120, 600, 1800, 3600)
 """Before each further try; after the last one the record is dead and belongs to the operator."""
+CRISIS_PAUSES_S = (1, 2, 5, 10, *(30,) * 119)
+"""On the crisis lane nobody waits for minutes after a fault was mended. About an hour in all."""
+DUE_S, CRISIS_DUE_S = 24 * 3600, 15 * 60
+"""When the operator shall have dealt with a dead one."""
 UNKNOWN_FOR_HOURS = 24
 """An unknown type or version waits so long for the upgrade that knows it."""
 LEASE_S = 60
@@ -58,12 +65,33 @@ class Ticket:
 
 @dataclass(frozen=True)
 class Parked:
-    """A parked record whose turn has come."""
+    """A parked record whose turn has come. Where its content was not `kept`, `raw` has neither headers nor value."""
 
     seq: int
     raw: Raw
     attempts: int
     unknown_too_long: bool
+    fingerprint: bytes
+    kept: bool = True
+
+
+def fingerprint(value: bytes, key: bytes) -> bytes:
+    """A keyed hash of a record's content: tells whether it is the same one, and nothing else."""
+    return hmac.new(key, value, hashlib.sha256).digest()
+
+
+def pauses_of(topic: str) -> tuple[int, ...]:
+    """Seconds before each further try of a record of this topic."""
+    return CRISIS_PAUSES_S if _in_crisis(topic) else PAUSES_S
+
+
+def _due_s(topic: str) -> int:
+    return CRISIS_DUE_S if _in_crisis(topic) else DUE_S
+
+
+def _in_crisis(topic: str) -> bool:
+    known = TOPICS.get(topic)
+    return known is not None and known.lane is Lane.CRISIS
 
 
 _PARK = """
@@ -71,10 +99,10 @@ INSERT INTO parked(topic, part, pos, key, event_id, agency_id, headers, record, 
                    error_class, fingerprint)
 SELECT t, p, o, k, e, a, h::jsonb, r, z, CASE WHEN d THEN 'dead' ELSE 'waiting' END,
        CASE WHEN NOT d THEN clock_timestamp() + make_interval(secs => w) END,
-       CASE WHEN d THEN clock_timestamp() + interval '1 day' END, c, f
+       CASE WHEN d THEN clock_timestamp() + make_interval(secs => y) END, c, f
   FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bytea[], $5::uuid[], $6::uuid[], $7::text[], $8::bytea[],
-              $9::int[], $10::bool[], $11::float8[], $12::text[], $13::bytea[]) WITH ORDINALITY
-       u(t, p, o, k, e, a, h, r, z, d, w, c, f, n) ORDER BY n
+              $9::int[], $10::bool[], $11::float8[], $12::text[], $13::bytea[], $14::float8[]) WITH ORDINALITY
+       u(t, p, o, k, e, a, h, r, z, d, w, c, f, y, n) ORDER BY n
 ON CONFLICT DO NOTHING
 """
 # Naming the columns of the conflict would ask the policy whether this login may read the row: of an undecodable
@@ -100,7 +128,8 @@ async def park(tx: Transaction, tickets: Sequence[Ticket], fingerprint_key: byte
         [ticket.dead for ticket in tickets],
         [ticket.pause_s for ticket in tickets],
         [ticket.error_class for ticket in tickets],
-        [hmac.new(fingerprint_key, raw.value, hashlib.sha256).digest() for raw in raws],
+        [fingerprint(raw.value, fingerprint_key) for raw in raws],
+        [_due_s(raw.topic) for raw in raws],
     )
 
 
@@ -137,7 +166,7 @@ UPDATE parked p SET attempts = attempts + 1, next_try = clock_timestamp() + make
            AND NOT EXISTS (SELECT FROM parked b WHERE b.topic = q.topic AND b.key = q.key AND b.seq < q.seq)
          ORDER BY q.seq LIMIT $2 FOR UPDATE SKIP LOCKED) d
  WHERE p.seq = d.seq
-RETURNING p.seq, p.topic, p.part, p.pos, p.key, p.headers, p.record, p.attempts,
+RETURNING p.seq, p.topic, p.part, p.pos, p.key, p.headers, p.record, p.attempts, p.fingerprint, p.kept,
           p.parked_at < clock_timestamp() - make_interval(hours => $3) AS unknown_too_long
 """
 
@@ -153,39 +182,61 @@ async def claim(connection: Connection, topics: Sequence[str], limit: int = 50) 
                 part=row["part"],
                 pos=row["pos"],
                 key=row["key"],
-                headers=tuple((name, value.encode()) for name, value in json.loads(row["headers"])),
-                value=row["record"],
+                headers=tuple((name, value.encode()) for name, value in json.loads(row["headers"] or "[]")),
+                value=row["record"] or b"",
             ),
             attempts=row["attempts"],
             unknown_too_long=row["unknown_too_long"],
+            fingerprint=row["fingerprint"],
+            kept=row["kept"],
         )
         for row in rows
     ]
 
 
-async def resolve(tx: Transaction, seq: int) -> bool:
-    """Take a record off the list in the transaction of its effect, and let the next one behind it go at once."""
-    row = await tx.connection.fetchrow("DELETE FROM parked WHERE seq = $1 RETURNING topic, key", seq)
-    if row is None:
-        return False
+_KEEP = """
+UPDATE parked SET headers = $3::jsonb, record = $4, event_id = $5, agency_id = $6 WHERE seq = $1 AND attempts = $2
+"""
+
+
+async def keep(connection: Connection, parked: Parked, ticket: Ticket) -> None:
+    """Keep from now on what was read again and can be decoded after all. Runs as `loop`."""
+    headers, value = _headers_text(ticket), ticket.raw.value
+    await connection.execute(_KEEP, parked.seq, parked.attempts, headers, value, ticket.event_id, ticket.agency_id)
+
+
+async def resolve(tx: Transaction, parked: Parked) -> None:
+    """Take a record off the list in the transaction of its effect, and let the next one behind it go at once.
+
+    The last statement of a try. Raises `LostClaim` when it was leased again meanwhile, replayed or discarded. One that
+    has purged its own case is gone with it, and that is as good.
+    """
+    if (parked.seq, parked.attempts) in tx.purged_parked:
+        return
+    status = await tx.connection.execute(
+        "DELETE FROM parked WHERE seq = $1 AND attempts = $2", parked.seq, parked.attempts
+    )
+    if status != "DELETE 1":
+        raise LostClaim
     await tx.connection.execute(
         "UPDATE parked SET next_try = clock_timestamp() WHERE seq = (SELECT min(seq) FROM parked"
         " WHERE topic = $1 AND key = $2) AND state = 'waiting'",
-        row["topic"],
-        row["key"],
+        parked.raw.topic,
+        parked.raw.key,
     )
-    return True
 
 
 _PUT_BACK = """
-UPDATE parked SET error_class = $2, state = CASE WHEN $3 THEN 'dead' ELSE 'waiting' END,
-       next_try = CASE WHEN NOT $3 THEN clock_timestamp() + make_interval(secs => $4) END,
-       due_at = CASE WHEN $3 THEN clock_timestamp() + interval '1 day' END
- WHERE seq = $1
+UPDATE parked SET error_class = $3, state = CASE WHEN $4 THEN 'dead' ELSE 'waiting' END,
+       next_try = CASE WHEN NOT $4 THEN clock_timestamp() + make_interval(secs => $5) END,
+       due_at = CASE WHEN $4 THEN clock_timestamp() + make_interval(secs => $6) END
+ WHERE seq = $1 AND attempts = $2
 """
 
 
 async def put_back(connection: Connection, parked: Parked, error_class: str, *, dead: bool) -> None:
-    """After a failed try: the next pause, or dead. Runs as `loop`."""
-    pause = PAUSES_S[min(parked.attempts, len(PAUSES_S) - 1)]
-    await connection.execute(_PUT_BACK, parked.seq, error_class, dead, pause)
+    """After a failed try: the next pause, or dead; nothing where it was leased again or replayed. Runs as `loop`."""
+    topic, attempts = parked.raw.topic, parked.attempts
+    pauses = pauses_of(topic)
+    pause = pauses[min(attempts, len(pauses) - 1)]
+    await connection.execute(_PUT_BACK, parked.seq, attempts, error_class, dead, pause, _due_s(topic))

@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any, Protocol
 
 import uvicorn
@@ -21,11 +22,13 @@ from aiokafka.errors import KafkaError
 from starlette.types import ASGIApp
 
 from shared import broker, faults, metrics, telemetry
-from shared.db import DOORS_WITHIN_S, UNAVAILABLE, Database, Login, lazy_pool
+from shared.brake import Limits
+from shared.db import DOORS_WITHIN_S, UNAVAILABLE, Connection, Database, Login, lazy_pool
 from shared.delivery import Absorb, Delivery
 from shared.errors import places_of
 from shared.http import metrics as metrics_door
 from shared.migrate import app_of, loop_of
+from shared.publisher import Publisher
 from shared.relay import Relay
 from shared.settings import Settings
 from shared.timers import BATCH, Action, TimerLoop
@@ -40,6 +43,8 @@ GARBAGE_AFTER = 20_000
 """New objects between two looks for cyclic garbage; a batch of some hundred events makes as many and keeps none."""
 CRISIS_POOL = 4
 LOOP_POOL = 4
+CRISIS_LOOP_POOL = 2
+"""Claims of crisis timers and crisis records: they wait for no other loop of this process either."""
 
 
 class _Server(uvicorn.Server):
@@ -87,15 +92,16 @@ class Process:
         """Use `opened`."""
         self.service, self.settings, self._db, self._crisis = service, settings, db, crisis
         self.broker = broker.broker(settings)
-        self.producer = broker.producer(settings)
+        self.publisher = Publisher(partial(broker.producer, settings))
         self.relays = [
-            Relay(login(service, settings, loop=True), lane, self.producer, db.signals, prefix=settings.topic_prefix)
+            Relay(login(service, settings, loop=True), lane, self.publisher, db.signals, prefix=settings.topic_prefix)
             for lane in Lane
         ]
         self._groups: list[broker.Group] = []
+        self._deliveries: dict[str, Delivery] = {}
         self._loops: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._app: ASGIApp | None = None
-        self._sources = [metrics.HOUSE]
+        self._sources = [metrics.HOUSE, metrics.Source((metrics.OVER_LIMIT,), self._over_limit)]
         self._on_bus = False
         self._connected = asyncio.Event()
 
@@ -125,14 +131,20 @@ class Process:
 
         The agencies in `beside` are in view with those of the records.
         """
+        road = Lane[lane.upper()] if lane.upper() in Lane.__members__ else Lane.BULK
         delivery = Delivery(
-            self.db_of(Lane[lane.upper()] if lane.upper() in Lane.__members__ else Lane.BULK),
+            self.db_of(road),
             absorb,
             group=f"{self.service}.{lane}",
             topics=topics,
             fingerprint_key=self.settings.fingerprint_key.get_secret_value(),
             beside=beside,
+            limits=Limits(),
+            # An emergency behind a bad record cannot wait for somebody who mends something.
+            halts=road is not Lane.CRISIS,
+            reread=broker.reread(self.settings),
         )
+        self._deliveries[lane] = delivery
         group = broker.Group(self.broker, self.db, delivery, self.settings)
         group.subscribe(f"{self.service}.{lane}", topics, schema)
         self._groups.append(group)
@@ -146,7 +158,7 @@ class Process:
         Crisis timers never wait for consumers to catch up.
         """
         ready = self._at_once if lane is Lane.CRISIS else self._caught_up
-        self._loops.append(TimerLoop(self.db, lane, action, ready=ready, batch=batch).run)
+        self._loops.append(TimerLoop(self.db_of(lane), lane, action, ready=ready, batch=batch).run)
 
     def serve(self, app: ASGIApp) -> None:
         """The ASGI application to serve on the settings' host and port."""
@@ -169,7 +181,17 @@ class Process:
                 database = await connection.fetchval("SELECT true")
         except UNAVAILABLE:
             database = False
-        return {"database": bool(database), "bus": self._on_bus, "relay": not any(r.stuck for r in self.relays)}
+        return {
+            "database": bool(database),
+            "bus": self._on_bus,
+            "relay": not any(relay.stuck for relay in self.relays),
+            "consumers": not any(delivery.stopped for delivery in self._deliveries.values()),
+        }
+
+    async def _over_limit(self, _: Connection) -> list[metrics.Sample]:
+        return [
+            metrics.Sample(metrics.OVER_LIMIT, float(one.over_limit), lane) for lane, one in self._deliveries.items()
+        ]
 
     def _servers(self) -> list[_Server]:
         if self._app is None:
@@ -235,7 +257,7 @@ class Process:
         try:
             async with asyncio.timeout(STOP_WITHIN_S):
                 await self.broker.stop()
-                await self.producer.stop()
+                await self.publisher.stop()
         except (KafkaError, TimeoutError) as error:
             log.warning("the bus did not stop in time: %s", type(error).__name__)
 
@@ -244,7 +266,7 @@ class Process:
         while not self._on_bus:
             try:
                 if not self._connected.is_set():
-                    await self.producer.start()
+                    await self.publisher.start()
                     # Started twice, it would send with two loops under one id.
                     self._connected.set()
                 await self.broker.start()
@@ -320,13 +342,14 @@ async def opened(service: str, settings: Settings) -> AsyncIterator[Process]:
     app_pool = await lazy_pool(login(service, settings), size=settings.pool_size)
     loop_pool = await lazy_pool(login(service, settings, loop=True), size=LOOP_POOL)
     crisis_pool = await lazy_pool(login(service, settings), size=CRISIS_POOL)
+    crisis_loop_pool = await lazy_pool(login(service, settings, loop=True), size=CRISIS_LOOP_POOL)
     db = Database(app_pool, loop_pool, service)
     try:
-        yield Process(service, settings, db, db.beside(crisis_pool))
+        yield Process(service, settings, db, db.beside(crisis_pool, crisis_loop_pool))
     finally:
         try:
             async with asyncio.timeout(STOP_WITHIN_S):
-                await asyncio.gather(crisis_pool.close(), db.close())
+                await asyncio.gather(crisis_pool.close(), crisis_loop_pool.close(), db.close())
         except TimeoutError:
             log.warning("connections were cut at the stop")
         telemetry.shutdown()

@@ -1,8 +1,9 @@
 """Only the relay publishes: it carries the outbox to Kafka in commit order per key, and deletes after the ack.
 
 One session advisory lock per lane and shard, so that any number of replicas may run and each key has one publisher;
-a frozen holder loses its session, and with it the locks, after ten seconds. What a thawed holder still sends was
-sent already: the inbox drops it.
+a frozen holder loses its session, and with it the locks, after ten seconds. What a thawed holder still sends, perhaps
+after newer events of the same key, its heir has sent before them: every publisher sends a key's rows in order and from
+the first that is left, so the first of each event's copies stand in order, and the inbox drops the others.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
 from shared import faults, telemetry
 from shared.db import UNAVAILABLE, Login, Row, Signals, connect, outbox_wake
 from shared.events import FACTS, TOPICS, Envelope, source_of, to_headers
+from shared.publisher import Publisher
 from shared.types import AgencyId, EventId, Lane
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,11 @@ PAGES = 20
 SWEEP_S = 0.5
 IDLE_TIMEOUT_S = 10.0
 LOCK_EVERY_S = 2.0
+PATIENCE_S = 5.0
+"""So long a round waits for acknowledgements; a batch without one stays in flight, and its partition waits for it."""
+GIVE_UP_S = 15.0
+"""When Kafka has taken nothing from here for so long, the locks are given up: another replica may reach it."""
+ASIDE_S = 5.0
 Place = tuple[str, int]
 """A topic and one of its partitions."""
 _LOCK_SPACE = 0x70656572
@@ -47,15 +53,21 @@ SELECT shard FROM unnest($3::int[]) shard
 """
 
 
+class _TakesNothing(Exception):
+    """Kafka takes nothing from this process."""
+
+
 class Relay:
     """Publishes one lane of one service's outbox."""
 
-    def __init__(self, login: Login, lane: Lane, producer: AIOKafkaProducer, signals: Signals, *, prefix: str) -> None:
-        """`producer` is idempotent with acks=all (`shared.broker.producer`); `prefix` stands before topic names."""
-        self._login, self._lane, self._producer, self._signals, self._prefix = login, lane, producer, signals, prefix
+    def __init__(self, login: Login, lane: Lane, publisher: Publisher, signals: Signals, *, prefix: str) -> None:
+        """`prefix` stands before topic names."""
+        self._login, self._lane, self._publisher, self._signals, self._prefix = login, lane, publisher, signals, prefix
         self._partition_of = DefaultPartitioner()
         self._shards: set[int] = set()
         self._locked_at = float("-inf")
+        self._moved_at = 0.0
+        self._in_flight: dict[Place, tuple[asyncio.Future[Any], list[int]]] = {}
         self.stuck = False
         """True while Kafka takes nothing: readiness fails then."""
 
@@ -74,14 +86,27 @@ class Relay:
                 log.warning("relay of lane %s lost the database: %s", self._lane.name, type(error).__name__)
                 self._shards.clear()
                 await asyncio.sleep(SWEEP_S)
+            except _TakesNothing:
+                log.error("relay of lane %s steps aside: Kafka takes nothing from here", self._lane.name)
+                self._shards.clear()
+                if await self._publisher.renew():
+                    self._in_flight.clear()
+                await asyncio.sleep(ASIDE_S)
 
     async def _hold(self) -> None:
         connection = await connect(self._login, idle_timeout_s=IDLE_TIMEOUT_S)
         self._shards.clear()
+        loop = asyncio.get_running_loop()
+        self._moved_at = loop.time()
         try:
             # sql-in-loop: a background loop
             while True:
-                if not await self.once(connection):
+                busy = await self.once(connection)
+                if not self.stuck:
+                    self._moved_at = loop.time()
+                elif loop.time() - self._moved_at > GIVE_UP_S:
+                    raise _TakesNothing
+                if not busy:
                     await self._signals.wait(outbox_wake(self._lane), SWEEP_S)
         finally:
             connection.terminate()
@@ -106,8 +131,10 @@ class Relay:
     async def _round(self, connection: asyncpg.Connection[Any]) -> bool:
         """One batch; more of them beyond what a partition has that takes nothing. False when there is nothing to do."""
         if not self._shards:
+            await self._look_whether_stuck()
             return False
-        last, held = 0, set[Place]()
+        await self._delete(connection, self._settled())
+        last, held = 0, set(self._in_flight)
         # sql-in-loop: batch by batch, while a stuck partition fills them
         for _ in range(PAGES):
             rows = await connection.fetch(_NEXT, self._lane.value, sorted(self._shards), BATCH, last)
@@ -120,7 +147,27 @@ class Relay:
             if len(rows) < BATCH or not (acked or held):
                 break
             last = rows[-1]["id"]
+        if not last and not rows:
+            await self._look_whether_stuck()
         return False
+
+    async def _look_whether_stuck(self) -> None:
+        """With nothing to send, what was stuck shows only by asking Kafka."""
+        self.stuck = self.stuck and not await self._publisher.reachable()
+
+    def _settled(self) -> list[int]:
+        """The rows of batches that a round had no patience for and that were acknowledged since."""
+        acked: list[int] = []
+        for place, (sent, ids) in list(self._in_flight.items()):
+            if sent.done():
+                del self._in_flight[place]
+                acked += ids if not sent.cancelled() and sent.exception() is None else []
+        return acked
+
+    async def _delete(self, connection: asyncpg.Connection[Any], acked: Sequence[int]) -> None:
+        if acked:
+            self._moved_at = asyncio.get_running_loop().time()
+            await connection.execute("DELETE FROM outbox WHERE id = ANY ($1::bigint[])", acked)
 
     async def _published(
         self, connection: asyncpg.Connection[Any], rows: Sequence[Row], held: set[Place]
@@ -131,8 +178,7 @@ class Relay:
         async with _Awake(connection):
             acked = await self._publish(rows, held)
         faults.reached("after-publish", *topics)
-        if acked:
-            await connection.execute("DELETE FROM outbox WHERE id = ANY ($1::bigint[])", acked)
+        await self._delete(connection, acked)
         return acked
 
     async def _publish(self, rows: Sequence[Row], held: set[Place]) -> list[int]:
@@ -142,46 +188,65 @@ class Relay:
         """
         by_partition: dict[Place, list[Row]] = defaultdict(list)
         try:
-            for row in rows:
-                topic = self._prefix + row["topic"]
-                by_partition[topic, await self._partition(topic, str(row["key"]).encode())].append(row)
-        except KafkaError as error:
+            async with asyncio.timeout(PATIENCE_S):
+                for row in rows:
+                    topic = self._prefix + row["topic"]
+                    by_partition[topic, await self._partition(topic, str(row["key"]).encode())].append(row)
+        except (KafkaError, TimeoutError) as error:
             log.warning("relay of lane %s waits for Kafka: %s", self._lane.name, type(error).__name__)
             await asyncio.sleep(SWEEP_S)
             return []
-        free = {place: queue for place, queue in by_partition.items() if place not in held}
-        sent = await asyncio.gather(*(self._send(place, queue) for place, queue in free.items()))
-        held.update(place for (place, queue), ids in zip(free.items(), sent, strict=True) if len(ids) < len(queue))
-        return [id_ for ids in sent for id_ in ids]
+        acked: dict[Place, list[int]] = {place: [] for place in by_partition if place not in held}
+        await self._send_all({place: by_partition[place] for place in acked}, acked)
+        held.update(place for place, ids in acked.items() if len(ids) < len(by_partition[place]))
+        return [id_ for ids in acked.values() for id_ in ids]
+
+    async def _send_all(self, queues: dict[Place, list[Row]], acked: dict[Place, list[int]]) -> None:
+        """Send for as long as patience lasts; a batch that is not acknowledged then stays in flight."""
+        sending = [asyncio.create_task(self._send(place, queue, acked[place])) for place, queue in queues.items()]
+        if not sending:
+            return
+        try:
+            done, _ = await asyncio.wait(sending, timeout=PATIENCE_S)
+            for task in done:
+                task.result()
+        finally:
+            for task in sending:
+                task.cancel()
+            await asyncio.gather(*sending, return_exceptions=True)
 
     async def _partition(self, topic: str, key: bytes) -> int:
         # One metadata look-up answers for a topic as long as the client keeps it.
-        partitions = sorted(await self._producer.partitions_for(topic))
+        partitions = sorted(await self._publisher.partitions_for(topic))
         chosen: int = self._partition_of(key, partitions, partitions)
         return chosen
 
-    async def _send(self, place: Place, queue: Sequence[Row]) -> list[int]:
+    async def _send(self, place: Place, queue: Sequence[Row], acked: list[int]) -> None:
         """One partition's rows. The first failed batch stops the partition, so that nothing overtakes it."""
-        acked: list[int] = []
         waiting = list(queue)
         while waiting:
-            batch, taken = self._producer.create_batch(), 0
+            batch, taken = self._publisher.create_batch(), 0
             for row in waiting:
                 if batch.append(**_record(row)) is None:
                     break
                 taken += 1
             if not taken:
                 log.error("an event of type %s is larger than a batch", waiting[0]["type"])
-                return acked
+                return
             batch.close()
+            ids = [row["id"] for row in waiting[:taken]]
             try:
-                await (await self._producer.send_batch(batch, place[0], partition=place[1]))
+                sent = await self._publisher.send_batch(batch, place[0], partition=place[1])
+                self._in_flight[place] = sent, ids
+                # Whoever loses patience leaves it in flight.
+                await asyncio.shield(sent)
             except (KafkaError, TimeoutError) as error:
                 log.warning("relay could not publish to %s: %s", place[0], type(error).__name__)
-                return acked
-            acked += [row["id"] for row in waiting[:taken]]
+                self._in_flight.pop(place, None)
+                return
+            self._in_flight.pop(place, None)
+            acked += ids
             waiting = waiting[taken:]
-        return acked
 
 
 def _record(row: Row) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -24,6 +24,7 @@ USAGE, REFUSED, UNREACHABLE, FAILED = 2, 3, 4, 5
 EXIT_CODES = "Exit codes: 0 done, 2 wrong usage or settings, 3 refused, 4 unreachable, 5 an error of our own."
 
 T = TypeVar("T")
+D = TypeVar("D")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -42,13 +43,20 @@ class Region:
 
 
 @asynccontextmanager
-async def _opened(settings: Settings, keyring: Keyring) -> AsyncIterator[Region]:
-    pool = await open_pool(settings.login("intake"), size=2)
+async def _database(settings: Settings, schema: str) -> AsyncIterator[Database]:
+    pool = await open_pool(settings.login(schema), size=2)
     try:
-        # The operator has one login; what it emits is published by intake's own relay.
-        yield Region(Database(pool, pool, "intake"), keyring)
+        # The operator has one login, for actions and for looking.
+        yield Database(pool, pool, schema)
     finally:
         await pool.close()
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, keyring: Keyring) -> AsyncIterator[Region]:
+    # What the operator emits is published by intake's own relay.
+    async with _database(settings, "intake") as db:
+        yield Region(db, keyring)
 
 
 def run(work: Callable[[Region], Coroutine[Any, Any, T]], *, as_json: bool) -> T:
@@ -58,14 +66,29 @@ def run(work: Callable[[Region], Coroutine[Any, Any, T]], *, as_json: bool) -> T
         keyring = read_keyring(settings.keyring)
     except BadKeyring as error:
         stop(USAGE, "bad-keyring", f"The keyring cannot be used: {error}.", as_json=as_json)
+    return _answered(settings, lambda: _opened(settings, keyring), work, as_json=as_json)
 
+
+def run_in(schema: str, work: Callable[[Database], Coroutine[Any, Any, T]], *, as_json: bool) -> T:
+    """The same in one service's schema, for what needs no keyring."""
+    settings = _settings()
+    return _answered(settings, lambda: _database(settings, schema), work, as_json=as_json)
+
+
+def _answered(
+    settings: Settings,
+    opened: Callable[[], AbstractAsyncContextManager[D]],
+    work: Callable[[D], Coroutine[Any, Any, T]],
+    *,
+    as_json: bool,
+) -> T:
     at_work = False
 
     async def whole() -> T:
         nonlocal at_work
-        async with _opened(settings, keyring) as region:
+        async with opened() as given:
             at_work = True
-            return await work(region)
+            return await work(given)
 
     try:
         return asyncio.run(whole())

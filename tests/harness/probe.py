@@ -16,6 +16,7 @@ from shared.events import Envelope, Fact, encode, source_of, to_headers
 from shared.events.intake import PeerChosen
 from shared.migrate import app_of
 from shared.parking import Raw
+from shared.timers import Fired
 from shared.types import AgencyId, CaseId, EventId, PersonId
 from tests.harness.databases import TestDatabase
 
@@ -44,6 +45,15 @@ async def make_table(database: TestDatabase, schema: str = SERVICE) -> None:
         await connection.execute(_TABLE.format(schema=schema, app=app_of(schema)))
     finally:
         await connection.close()
+
+
+async def note_fired(tx: Transaction, fired: Sequence[Fired]) -> None:
+    """The work of timers: an effect each."""
+    await tx.connection.execute(
+        "INSERT INTO effects(agency_id, case_id) SELECT a, c FROM unnest($1::uuid[], $2::uuid[]) t(a, c)",
+        [timer.agency_id for timer in fired],
+        [timer.key for timer in fired],
+    )
 
 
 def numbered(n: int) -> PeerChosen:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 
 LOOPBACK = "127.0.0.1"
@@ -12,8 +12,8 @@ LOOPBACK = "127.0.0.1"
 class Proxy:
     """Forwards to a port of this machine while it flows. Use `between`."""
 
-    def __init__(self, behind: int, cut: Collection[int] = ()) -> None:
-        self._behind, self._cut = behind, frozenset(cut)
+    def __init__(self, behind: int, cut: Collection[int] = (), *, posing: bool = False) -> None:
+        self._behind, self._cut, self._posing = behind, frozenset(cut), posing
         self.taken = 0
         self._flowing = asyncio.Event()
         self._server: asyncio.Server | None = None
@@ -54,21 +54,38 @@ class Proxy:
         with suppress(OSError):
             there, back = await asyncio.open_connection(LOOPBACK, self._behind)
             self._open.add(back)
-            await asyncio.gather(self._pump(reader, back), self._pump(there, writer))
+            await asyncio.gather(self._pump(reader, back), self._pump(there, writer, self._posed))
 
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    def _posed(self, read: bytes) -> bytes:
+        """What a Kafka broker says of itself is a host and a port of four bytes: clients come back through here."""
+        if not self._posing:
+            return read
+        return read.replace(_address(self._behind), _address(self.port))
+
+    async def _pump(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, change: Callable[[bytes], bytes] = bytes
+    ) -> None:
         with suppress(OSError):
             while read := await source.read(65_536):
                 await self._flowing.wait()
-                sink.write(read)
+                sink.write(change(read))
                 await sink.drain()
         sink.close()
 
 
+def _address(port: int) -> bytes:
+    return LOOPBACK.encode() + port.to_bytes(4, "big")
+
+
 @asynccontextmanager
-async def between(behind: int, *, flowing: bool, cut: Collection[int] = ()) -> AsyncIterator[Proxy]:
-    """A proxy in front of a port; the connections with the numbers in `cut` (from 1) are cut off at once."""
-    proxy = Proxy(behind, cut)
+async def between(
+    behind: int, *, flowing: bool, cut: Collection[int] = (), posing: bool = False
+) -> AsyncIterator[Proxy]:
+    """A proxy in front of a port; the connections with the numbers in `cut` (from 1) are cut off at once.
+
+    With `posing` it stands in the place of a Kafka broker: clients are told its own port wherever they ask.
+    """
+    proxy = Proxy(behind, cut, posing=posing)
     await proxy.start()
     if flowing:
         proxy.flow()

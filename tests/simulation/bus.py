@@ -60,13 +60,16 @@ class Batch:
 
 
 class Producer:
-    """What a relay needs of aiokafka's producer. `mood` is that of the next batch; then everything is taken again."""
+    """What a relay needs of a publisher. `mood` is that of the next batch; then everything is taken again."""
 
     def __init__(self, logs: Logs) -> None:
         self._logs = logs
         self.mood: Mood = "take"
         self.frozen = asyncio.Event()
         self.thaw = asyncio.Event()
+
+    async def reachable(self) -> bool:
+        return True
 
     async def partitions_for(self, topic: str) -> set[int]:
         del topic

@@ -50,4 +50,4 @@ async def test_a_start_that_failed_half_way_leaves_one_of_everything(region: Reg
             assert clients() == {"Sender._sender_routine": 2, "Fetcher._fetch_requests_routine": 2}
         finally:
             await process.broker.stop()
-            await process.producer.stop()
+            await process.publisher.stop()

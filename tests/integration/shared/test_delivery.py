@@ -273,6 +273,23 @@ async def test_a_retry_resolves_and_the_next_behind_goes_at_once(
     assert await effects(sql) == [0, 1, 2, 3]
 
 
+async def test_a_retry_that_purges_its_own_case_takes_its_own_row_with_it(
+    delivery: Delivery, sender: Sender, sql: Sql, probe: Probe
+) -> None:
+    probe.bad, case = {None}, a_case()  # type: ignore[arg-type]
+    await delivery.take([sender.raw(CaseClosed(), case)])
+    probe.bad = set()
+
+    async def purge(tx: Transaction) -> None:
+        await anchors.purge(tx, [case])
+
+    probe.before = purge
+    await sql.execute("UPDATE parked SET next_try = clock_timestamp()")
+    async with retrying(delivery):
+        await eventually(lambda: none_parked(sql))
+    assert await effects(sql) == [None]
+
+
 async def test_a_retry_sees_the_agencies_that_its_group_always_sees(
     db: Database, sender: Sender, sql: Sql, probe: Probe
 ) -> None:

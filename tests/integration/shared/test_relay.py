@@ -3,85 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from uuid import UUID
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.partitioner import DefaultPartitioner
 
-from shared import anchors, clock, outbox
+from shared import outbox
 from shared.db import Database
-from shared.events import decode, from_headers
-from shared.events.envelope import INTAKE, MAX_PAYLOAD
+from shared.events.envelope import MAX_PAYLOAD
 from shared.events.intake import ContactReleased
 from shared.relay import BATCH
-from shared.types import AgencyId, PersonId
+from shared.types import PersonId
 from tests.harness import relays
 from tests.harness.databases import Sql, TestDatabase
-from tests.harness.probe import a_case, number_of, numbered
+from tests.harness.outboxes import AGENCY, SERVICE, drained, left, published, read, write
+from tests.harness.probe import a_case
 from tests.harness.topics import Topics
 from tests.harness.waiting import eventually
-
-SERVICE = "intake"
-AGENCY = AgencyId(clock.random_id())
-
-
-@dataclass
-class Log:
-    """What the topic holds: per key the numbers in their order, repeats of an event id left out."""
-
-    numbers: dict[UUID, list[int | None]] = field(default_factory=lambda: defaultdict(list))
-    ids: set[UUID] = field(default_factory=set)
-    records: int = 0
-
-
-async def read(topics: Topics, events: int) -> Log:
-    """Read the topic until `events` different events were seen, and whatever repeats are there."""
-    places = [TopicPartition(topics.named(INTAKE.name), part) for part in range(topics.partitions)]
-    consumer = AIOKafkaConsumer(bootstrap_servers=topics.kafka, auto_offset_reset="earliest", enable_auto_commit=False)
-    await consumer.start()
-    consumer.assign(places)
-    # Emptied topics of the pool begin where their last records ended.
-    await consumer.seek_to_beginning(*places)
-    log = Log()
-    async with asyncio.timeout(60):
-        while len(log.ids) < events or any([await consumer.position(p) < e for p, e in (await ends(consumer)).items()]):
-            for records in (await consumer.getmany(timeout_ms=500, max_records=5000)).values():
-                for record in records:
-                    keep(log, record)
-    await consumer.stop()
-    return log
-
-
-async def ends(consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
-    found: dict[TopicPartition, int] = await consumer.end_offsets(list(consumer.assignment()))
-    return found
-
-
-def keep(log: Log, record: object) -> None:
-    envelope = from_headers(record.headers)  # type: ignore[attr-defined]
-    log.records += 1
-    if envelope.event_id not in log.ids:
-        log.ids.add(envelope.event_id)
-        log.numbers[envelope.subject].append(number_of(decode(envelope.type, record.value)))  # type: ignore[attr-defined]
-
-
-async def write(db: Database, cases: Sequence[UUID], each: int, *, batch: int = 500) -> None:
-    """`each` numbered events for every case, in transactions that lock the cases whose events they write."""
-    for start in range(0, len(cases), batch // 10):
-        some = cases[start : start + batch // 10]
-        for first in range(0, each, 10):
-            async with db.transaction({AGENCY}) as tx:
-                await anchors.lock(tx, dict.fromkeys(some, AGENCY))  # type: ignore[arg-type]
-                numbers = range(first, min(first + 10, each))
-                await outbox.emit(tx, [outbox.Draft(AGENCY, case, numbered(n)) for n in numbers for case in some])
-
-
-async def left(sql: Sql) -> int:
-    return int(await sql.fetchval("SELECT count(*) FROM intake.outbox"))
 
 
 async def test_order_per_key_holds_over_30000_events_two_relays_and_a_kill(
@@ -105,19 +42,6 @@ async def test_order_per_key_holds_over_30000_events_two_relays_and_a_kill(
     assert held == frozenset(range(16))
     assert len(log.ids) == 30_000
     assert all(log.numbers[case] == list(range(60)) for case in cases)
-
-
-async def published(sql: Sql, events: int) -> bool:
-    # Identity values count what was written; what is no longer in the table has gone out.
-    written = await sql.fetchval(
-        "SELECT coalesce(last_value, 0) FROM pg_sequences WHERE schemaname = 'intake'"
-        " AND sequencename = 'outbox_id_seq'"
-    )
-    return (written or 0) - await left(sql) >= events
-
-
-async def drained(sql: Sql) -> bool:
-    return await left(sql) == 0
 
 
 async def test_a_frozen_relay_loses_its_locks_and_what_it_does_when_thawed_harms_nothing(

@@ -17,7 +17,7 @@ from shared.db import Database, Transaction
 from shared.errors import LostClaim
 from shared.timers import Action, Due, Fired, TimerLoop
 from shared.types import AgencyId, Lane
-from tests.harness.databases import Sql
+from tests.harness.databases import Sql, TestDatabase
 from tests.harness.waiting import eventually
 
 AGENCY = AgencyId(clock.random_id())
@@ -180,15 +180,18 @@ async def only_offers(sql: Sql) -> bool:
     return bool(await sql.fetchval("SELECT array_agg(kind) = '{offer}' FROM timers"))
 
 
-async def test_a_loop_outlives_a_cut_connection(db: Database, sql: Sql) -> None:
+async def test_a_loop_outlives_a_cut_connection(database: TestDatabase, db: Database, sql: Sql) -> None:
     cuts = iter([True, False])
 
     async def cut(tx: Transaction, fired: Sequence[Fired]) -> None:
         if next(cuts, False):
-            await sql.execute(
+            # A connection of its own: the test asks on the other one meanwhile.
+            own = await database.superuser()
+            await own.execute(
                 "SELECT pg_terminate_backend($1)", await tx.connection.fetchval("SELECT pg_backend_pid()")
             )
-            await sql.execute("UPDATE timers SET leased_until = NULL")
+            await own.execute("UPDATE matching.timers SET leased_until = NULL")
+            await own.close()
         await note(tx, fired)
 
     await scheduled(db, due())

@@ -1,15 +1,17 @@
 """How a batch is sorted before the database is asked: what takes effect, what is parked, what parks behind it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 from aiokafka import ConsumerRecord
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.delivery import _agencies, _apart, _Arrival, _sorted_out, raw_of
+from shared import records
+from shared.delivery import raw_of
 from shared.events.intake import CaseWithdrawn
 from shared.parking import Raw, Ticket
+from shared.records import Arrival
 from tests.harness.probe import Sender, a_case, numbered
 
 CASES = [a_case() for _ in range(3)]
@@ -34,10 +36,10 @@ class Said:
 batches = st.lists(st.builds(Said, st.integers(0, 2), st.booleans(), st.booleans()), max_size=12)
 
 
-def sorted_out(batch: list[Said]) -> tuple[list[Raw], list[_Arrival], list[Ticket]]:
+def sorted_out(batch: list[Said]) -> tuple[list[Raw], list[Arrival], list[Ticket]]:
     sender = Sender()
     raws = [said.raw(sender) for said in batch]
-    passing, parked = _apart([_sorted_out(raw, "") for raw in raws], set())
+    passing, parked, _ = records.apart([records.sorted_out(raw, "") for raw in raws], set())
     return raws, passing, parked
 
 
@@ -62,7 +64,9 @@ def test_nothing_but_a_stop_event_passes_what_is_parked_before_it(batch: list[Sa
 def test_what_is_behind_already_keeps_holding_back() -> None:
     sender = Sender()
     held, free = sender.raw(numbered(1), CASES[0]), sender.raw(numbered(2), CASES[1])
-    passing, parked = _apart([_sorted_out(held, ""), _sorted_out(free, "")], {(held.topic, held.key)})
+    passing, parked, _ = records.apart(
+        [records.sorted_out(held, ""), records.sorted_out(free, "")], {(held.topic, held.key)}
+    )
     assert [one.raw for one in passing] == [free]
     assert [(one.raw, one.error_class) for one in parked] == [(held, "Behind")]
 
@@ -70,11 +74,11 @@ def test_what_is_behind_already_keeps_holding_back() -> None:
 def test_a_transaction_names_the_agencies_of_what_is_parked_too() -> None:
     effective, parked, unreadable = Sender(), Sender(), Sender()
     found = [
-        _sorted_out(effective.raw(numbered(1), CASES[0]), ""),
-        _sorted_out(parked.raw(numbered(1), CASES[1]), "ValueError"),
-        _sorted_out(unreadable.raw(numbered(1), CASES[2], headers={"ce_id": b"\xff"}), ""),
+        records.sorted_out(effective.raw(numbered(1), CASES[0]), ""),
+        records.sorted_out(parked.raw(numbered(1), CASES[1]), "ValueError"),
+        records.sorted_out(unreadable.raw(numbered(1), CASES[2], headers={"ce_id": b"\xff"}), ""),
     ]
-    assert _agencies(found) == {effective.agency, parked.agency}
+    assert records.agencies(found) == {effective.agency, parked.agency}
 
 
 def test_a_record_of_the_bus_is_taken_by_its_logical_topic() -> None:
@@ -82,3 +86,21 @@ def test_a_record_of_the_bus_is_taken_by_its_logical_topic() -> None:
         topic="t0.peerline.intake", partition=1, offset=7, key=None, headers=[("a", b"b")], value=None
     )
     assert raw_of(record, "t0.") == Raw("peerline.intake", 1, 7, b"", (("a", b"b"),), b"")
+
+
+@given(batches)
+def test_a_key_counts_once_and_an_unknown_type_not_at_all_however_many_records_it_makes_wait(batch: list[Said]) -> None:
+    raws, *_ = sorted_out(batch)
+    bad = [replace(raw, value=b"?") if n % 2 else raw for n, raw in enumerate(raws)]
+    found = [records.sorted_out(raw, "") for raw in bad]
+    _, _, outcomes = records.apart(found, set())
+    dead = {(one.raw.topic, one.raw.key) for one in found if isinstance(one, Ticket) and one.dead}
+    assert len(outcomes) == len(batch)
+    assert outcomes.count(True) <= len(dead)
+
+
+def test_what_waits_behind_is_neither_parked_for_its_own_fault_nor_taken() -> None:
+    sender = Sender()
+    held, bad, good = (sender.raw(numbered(1), CASES[n]) for n in range(3))
+    found = [records.sorted_out(held, ""), records.sorted_out(bad, "ValueError"), records.sorted_out(good, "")]
+    assert records.apart(found, {(held.topic, held.key)})[2] == [None, True, False]

@@ -30,5 +30,6 @@ def test_values_of_labels_that_become_other_are_added_up() -> None:
     assert 'urgency="other"} 3' in exposition("matching", ["peerline_unserved"], odd)
 
 
-def test_every_service_tells_all_but_what_matching_alone_knows() -> None:
-    assert set(GAUGES) - set(HOUSE.names) == {"peerline_unserved", "peerline_unserved_oldest_seconds"}
+def test_the_database_tells_all_but_what_matching_or_the_process_alone_knows() -> None:
+    apart = {"peerline_unserved", "peerline_unserved_oldest_seconds", "peerline_consumers_over_limit"}
+    assert set(GAUGES) - set(HOUSE.names) == apart
