@@ -138,7 +138,8 @@ class Region:
         seat = self._seats[service, lane]
         seat.producer.mood = mood
         login = self.database.login(loop_of(service), service)
-        relay: Any = Relay(login, lane, seat.producer, Signals(), prefix="")
+        publisher: Any = seat.producer
+        relay = Relay(login, lane, publisher, Signals(), prefix="")
         at_work = asyncio.create_task(relay.once(seat.connection))
         if mood == "hold":
             await _first(at_work, seat.producer.frozen)
