@@ -14,12 +14,15 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from shared.db import Connection, Transaction
+from shared.errors import UnknownEvent
 from shared.types import AgencyId
 
 PAUSES_S = (1, 5, 30, 120, 600, 1800, 3600)
 """Before each further try; after the last one the record is dead and belongs to the operator."""
 UNKNOWN_FOR_HOURS = 24
 """An unknown type or version waits so long for the upgrade that knows it."""
+UNKNOWN_AGAIN_S = 15
+"""It is tried again this often at least: the replica that knows it may have been started a moment ago."""
 LEASE_S = 60
 MOST_KEY_BYTES = 100
 
@@ -188,4 +191,6 @@ UPDATE parked SET error_class = $2, state = CASE WHEN $3 THEN 'dead' ELSE 'waiti
 async def put_back(connection: Connection, parked: Parked, error_class: str, *, dead: bool) -> None:
     """After a failed try: the next pause, or dead. Runs as `loop`."""
     pause = PAUSES_S[min(parked.attempts, len(PAUSES_S) - 1)]
+    if error_class == UnknownEvent.__name__:
+        pause = min(pause, UNKNOWN_AGAIN_S)
     await connection.execute(_PUT_BACK, parked.seq, error_class, dead, pause)
