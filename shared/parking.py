@@ -14,15 +14,13 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from shared.db import Connection, Transaction
-from shared.errors import UnknownEvent
+from shared.events import KNOWN
 from shared.types import AgencyId
 
 PAUSES_S = (1, 5, 30, 120, 600, 1800, 3600)
 """Before each further try; after the last one the record is dead and belongs to the operator."""
 UNKNOWN_FOR_HOURS = 24
 """An unknown type or version waits so long for the upgrade that knows it."""
-UNKNOWN_AGAIN_S = 15
-"""It is tried again this often at least: the replica that knows it may have been started a moment ago."""
 LEASE_S = 60
 MOST_KEY_BYTES = 100
 
@@ -132,12 +130,16 @@ async def held(tx: Transaction, places: Sequence[tuple[str, bytes]]) -> set[tupl
     return {(row["topic"], row["key"]) for row in rows}
 
 
-# Only the first of its topic and key: those behind it wait, whatever their own time says.
+# Only the first of its topic and key: those behind it wait, whatever their own time says. And only what this release
+# knows: in a rolling upgrade an older replica would take it from the one that could bring it to its effect.
 _CLAIM = """
 UPDATE parked p SET attempts = attempts + 1, next_try = clock_timestamp() + make_interval(secs => $1)
   FROM (SELECT q.seq FROM parked q
          WHERE q.state = 'waiting' AND q.next_try <= clock_timestamp() AND q.topic = ANY ($4::text[])
            AND NOT EXISTS (SELECT FROM parked b WHERE b.topic = q.topic AND b.key = q.key AND b.seq < q.seq)
+           AND (q.parked_at < clock_timestamp() - make_interval(hours => $3)
+                OR EXISTS (SELECT FROM jsonb_array_elements(q.headers) h
+                            WHERE h ->> 0 = 'ce_type' AND h ->> 1 = ANY ($5::text[])))
          ORDER BY q.seq LIMIT $2 FOR UPDATE SKIP LOCKED) d
  WHERE p.seq = d.seq
 RETURNING p.seq, p.topic, p.part, p.pos, p.key, p.headers, p.record, p.attempts,
@@ -146,8 +148,11 @@ RETURNING p.seq, p.topic, p.part, p.pos, p.key, p.headers, p.record, p.attempts,
 
 
 async def claim(connection: Connection, topics: Sequence[str], limit: int = 50) -> list[Parked]:
-    """Lease parked records of these topics whose time has come, the first of each key only. Runs as `loop`."""
-    rows = await connection.fetch(_CLAIM, LEASE_S, limit, UNKNOWN_FOR_HOURS, list(topics))
+    """Lease parked records of these topics whose time has come, the first of each key only. Runs as `loop`.
+
+    An unknown type is left to a replica that knows it, for as long as it may wait.
+    """
+    rows = await connection.fetch(_CLAIM, LEASE_S, limit, UNKNOWN_FOR_HOURS, list(topics), sorted(KNOWN))
     return [
         Parked(
             seq=row["seq"],
@@ -191,6 +196,4 @@ UPDATE parked SET error_class = $2, state = CASE WHEN $3 THEN 'dead' ELSE 'waiti
 async def put_back(connection: Connection, parked: Parked, error_class: str, *, dead: bool) -> None:
     """After a failed try: the next pause, or dead. Runs as `loop`."""
     pause = PAUSES_S[min(parked.attempts, len(PAUSES_S) - 1)]
-    if error_class == UnknownEvent.__name__:
-        pause = min(pause, UNKNOWN_AGAIN_S)
     await connection.execute(_PUT_BACK, parked.seq, error_class, dead, pause)

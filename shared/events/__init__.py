@@ -22,6 +22,9 @@ FACTS: Mapping[str, type[Fact]] = {
 }
 """Every fact that services say and know, by its type name."""
 
+KNOWN: frozenset[str] = frozenset(FACTS.keys() | EARLIER.keys())
+"""Every type name that `decode` reads."""
+
 _VERSIONS = Versions(FACTS, EARLIER)
 
 
@@ -38,6 +41,7 @@ def encode(fact: Fact) -> bytes:
 __all__ = [
     "EARLIER",
     "FACTS",
+    "KNOWN",
     "TOPICS",
     "AnyFact",
     "Envelope",

@@ -56,7 +56,7 @@ def drift(root: Path, documents: Documents) -> Iterator[str]:
     for place, text in documents.items():
         path = root / place
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            yield f"{place}: is not what the code says; `.venv/bin/python -m tools.contracts write` brings it up to date"
+            yield f"{place}: is not what the code says; run `.venv/bin/python -m tools.contracts write`"
 
 
 def main(words: Sequence[str]) -> Iterator[str]:

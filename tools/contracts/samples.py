@@ -33,7 +33,7 @@ def refusals(known: Mapping[str, str], found: Mapping[str, bytes]) -> Iterator[s
             yield f"{name}: this golden sample was published and is gone; put it back"
         elif _digest(found[name]) != digest:
             further = f"{name.removesuffix('.json').partition('+')[0]}+N.json"
-            yield f"{name}: this golden sample was edited; put it back, and show new fields in a further one ({further})"
+            yield f"{name}: this golden sample was edited; put it back and show new fields in {further}"
     kinds = {_kind(name) for name in found}
     for kind in sorted((FACTS.keys() | EARLIER.keys()) - kinds):
         yield f"{kind}: has no golden sample; put one into {FOLDER}"
