@@ -111,8 +111,8 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
         self._held: set[TopicPartition] = set()
         self.subscriber: LogicSubscriber[Any] | None = None
 
-    def subscribe(self, name: str, topics: Sequence[str], schema: object = None) -> None:
-        """Declare the group `name` over logical topics. `schema` documents the payload in AsyncAPI."""
+    def subscribe(self, name: str, topics: Sequence[str]) -> None:
+        """Declare the group `name` over logical topics."""
         prefix = self._settings.topic_prefix
         self._gathers = all(TOPICS[topic].lane is not Lane.CRISIS for topic in topics)
 
@@ -121,8 +121,6 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
             message = self._bus.context.get_local("message")
             await self._consume(message.raw_message)
 
-        if schema is not None:
-            consume.__annotations__["body"] = schema
         self.subscriber = self._bus.subscriber(
             *(prefix + topic for topic in topics),
             batch=True,

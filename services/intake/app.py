@@ -17,11 +17,11 @@ from services.intake.routes.taking import Taking
 from services.intake.settings import IntakeSettings
 from shared import timers, vault
 from shared.db import Database, Transaction
-from shared.events import MatchingFact, NotifyFact, ReferralFact
 from shared.events.envelope import MATCHING, NOTIFY, NOTIFY_CRISIS, REFERRAL, REFERRAL_CRISIS
 from shared.http import foundation, health
+from shared.http.documented import Documented
 from shared.http.health import Readiness
-from shared.process import launch, opened
+from shared.process import Process, launch, opened
 from shared.timers import Fired
 from shared.types import REGION, Lane
 
@@ -49,7 +49,15 @@ def desk_of(db: Database, settings: IntakeSettings, *, crisis: Database | None =
 
 def intake_app(desk: Desk, ready: Readiness) -> FastAPI:
     """Every door of intake."""
-    app = FastAPI(title="Intake", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app = Documented(
+        title="Intake",
+        version="1",
+        description=docs.ABOUT,
+        tags=docs.TAGS,
+        parameters=docs.PARAMETERS,
+        bearers=docs.BEARERS,
+        openapi_url="/openapi.json",
+    )
     taking = Taking(desk)
     sheets = sheets_of(desk, taking)
     foundation(
@@ -76,32 +84,26 @@ async def fire(tx: Transaction, fired: Sequence[Fired]) -> None:
     await cases.fire(tx, [timer for timer in fired if timer.kind != structures.TIMER])
 
 
+def wire(process: Process, settings: IntakeSettings) -> None:
+    """Declare what this process hears, does at its times and serves. Raises as `desk_of`."""
+    process.consume("ordinary", [MATCHING.name, REFERRAL.name, NOTIFY.name], subscribers.ordinary)
+    process.consume("crisis", [REFERRAL_CRISIS.name, NOTIFY_CRISIS.name], subscribers.crisis, beside=[REGION])
+    for lane in (Lane.ORDINARY, Lane.CRISIS):
+        process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), fire))
+    desk = desk_of(process.doors_of(Lane.ORDINARY), settings, crisis=process.doors_of(Lane.CRISIS))
+    rounds = timers.in_one_transaction(process.db, partial(names.fire, keyring=desk.keyring), beside=[REGION])
+    parting = timers.in_one_transaction(process.db, cases.part)
+    telling = timers.in_one_transaction(process.db, published.fire)
+    of_kinds = {timers.APART: parting, names.ROUND: rounds, names.ONCE: rounds, published.ROUND: telling}
+    process.on_timers(Lane.BULK, timers.by_kind(of_kinds), batch=ROUNDS_AT_ONCE)
+    process.serve(intake_app(desk, process.ready))
+
+
 async def main() -> None:
     """Run until SIGTERM or SIGINT."""
     settings = IntakeSettings()
     async with opened("intake", settings) as process:
-        process.consume(
-            "ordinary",
-            [MATCHING.name, REFERRAL.name, NOTIFY.name],
-            subscribers.ordinary,
-            schema=MatchingFact | ReferralFact | NotifyFact,
-        )
-        process.consume(
-            "crisis",
-            [REFERRAL_CRISIS.name, NOTIFY_CRISIS.name],
-            subscribers.crisis,
-            schema=ReferralFact | NotifyFact,
-            beside=[REGION],
-        )
-        for lane in (Lane.ORDINARY, Lane.CRISIS):
-            process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), fire))
-        desk = desk_of(process.doors_of(Lane.ORDINARY), settings, crisis=process.doors_of(Lane.CRISIS))
-        rounds = timers.in_one_transaction(process.db, partial(names.fire, keyring=desk.keyring), beside=[REGION])
-        parting = timers.in_one_transaction(process.db, cases.part)
-        telling = timers.in_one_transaction(process.db, published.fire)
-        of_kinds = {timers.APART: parting, names.ROUND: rounds, names.ONCE: rounds, published.ROUND: telling}
-        process.on_timers(Lane.BULK, timers.by_kind(of_kinds), batch=ROUNDS_AT_ONCE)
-        process.serve(intake_app(desk, process.ready))
+        wire(process, settings)
         await process.run()
 
 

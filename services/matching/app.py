@@ -8,7 +8,6 @@ from services.matching import actions, subscribers
 from services.matching.settings import MatchingSettings
 from services.matching.store.watch import UNSERVED
 from shared import timers
-from shared.events import IntakeFact, NotifyFact
 from shared.events.envelope import DIRECTORY, INTAKE, INTAKE_CRISIS, NOTIFY
 from shared.http import foundation, health
 from shared.process import Process, launch, opened
@@ -23,17 +22,22 @@ def health_app(process: Process) -> FastAPI:
     return app
 
 
+def wire(process: Process) -> None:
+    """Declare what this process hears, does at its times, tells and serves."""
+    process.consume("ordinary", [INTAKE.name, NOTIFY.name], subscribers.ordinary)
+    process.consume("crisis", [INTAKE_CRISIS.name], subscribers.crisis)
+    process.consume("directory", [DIRECTORY.name], subscribers.directory)
+    for lane in (Lane.CRISIS, Lane.ORDINARY):
+        process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), actions.fire))
+    process.on_timers(Lane.BULK, timers.in_one_transaction(process.db, actions.part))
+    process.measure(UNSERVED)
+    process.serve(health_app(process))
+
+
 async def main() -> None:
     """Run until SIGTERM or SIGINT."""
     async with opened("matching", MatchingSettings()) as process:
-        process.consume("ordinary", [INTAKE.name, NOTIFY.name], subscribers.ordinary, schema=IntakeFact | NotifyFact)
-        process.consume("crisis", [INTAKE_CRISIS.name], subscribers.crisis, schema=IntakeFact)
-        process.consume("directory", [DIRECTORY.name], subscribers.directory, schema=IntakeFact)
-        for lane in (Lane.CRISIS, Lane.ORDINARY):
-            process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), actions.fire))
-        process.on_timers(Lane.BULK, timers.in_one_transaction(process.db, actions.part))
-        process.measure(UNSERVED)
-        process.serve(health_app(process))
+        wire(process)
         await process.run()
 
 

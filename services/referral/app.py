@@ -7,7 +7,6 @@ from fastapi import FastAPI
 from services.referral import actions, subscribers
 from services.referral.settings import ReferralSettings
 from shared import timers
-from shared.events import IntakeFact, MatchingFact, NotifyFact
 from shared.events.envelope import DIRECTORY, INTAKE, INTAKE_CRISIS, MATCHING, NOTIFY, NOTIFY_CRISIS
 from shared.http import foundation, health
 from shared.process import Process, launch, opened
@@ -22,25 +21,20 @@ def health_app(process: Process) -> FastAPI:
     return app
 
 
+def wire(process: Process) -> None:
+    """Declare what this process hears, does at its times and serves."""
+    process.consume("ordinary", [INTAKE.name, MATCHING.name, NOTIFY.name], subscribers.ordinary)
+    process.consume("crisis", [INTAKE_CRISIS.name, NOTIFY_CRISIS.name], subscribers.crisis)
+    process.consume("directory", [DIRECTORY.name], subscribers.directory)
+    for lane in (Lane.CRISIS, Lane.ORDINARY):
+        process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), actions.fire))
+    process.serve(health_app(process))
+
+
 async def main() -> None:
     """Run until SIGTERM or SIGINT."""
     async with opened("referral", ReferralSettings()) as process:
-        process.consume(
-            "ordinary",
-            [INTAKE.name, MATCHING.name, NOTIFY.name],
-            subscribers.ordinary,
-            schema=IntakeFact | MatchingFact | NotifyFact,
-        )
-        process.consume(
-            "crisis",
-            [INTAKE_CRISIS.name, NOTIFY_CRISIS.name],
-            subscribers.crisis,
-            schema=IntakeFact | NotifyFact,
-        )
-        process.consume("directory", [DIRECTORY.name], subscribers.directory, schema=IntakeFact)
-        for lane in (Lane.CRISIS, Lane.ORDINARY):
-            process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), actions.fire))
-        process.serve(health_app(process))
+        wire(process)
         await process.run()
 
 

@@ -27,9 +27,9 @@ class Checkout:
         path.write_text(text.replace(before, after))
 
     def gate(self, *words: str) -> tuple[int, str]:
-        """Exit code and words of `python -m tools.contracts events samples`."""
+        """Exit code and words of `python -m tools.contracts.gate`."""
         done = subprocess.run(
-            [sys.executable, "-m", "tools.contracts", "events", "samples", *words],
+            [sys.executable, "-m", "tools.contracts.gate", *words],
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -165,7 +165,7 @@ def test_a_new_version_with_its_way_up_passes_and_the_one_before_stays_published
     earlier = "EARLIER: Mapping[str, Earlier] = {}"
     checkout.change(f"{EVENTS}/earlier.py", earlier, NEXT)
     checkout.change(f"{EVENTS}/earlier.py", "from shared.events.versions", IMPORTS + "from shared.events.versions")
-    assert checkout.gate("write") == (0, "contracts: no offences\n")
+    assert checkout.gate("write") == (0, "events: no offences\n")
     assert '"read_as": "matching.peer_assigned.v2"' in checkout.read(PUBLISHED)
     assert '"reason"' in checkout.read(PUBLISHED.replace(".v1", ".v2"))
 

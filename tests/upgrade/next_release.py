@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 OVERLAY = Path(__file__).parent / "overlay"
-COPIED = ("services", "shared", "deploy", "tools", "docs/events")
+COPIED = ("services", "shared", "deploy", "tools", "docs/events", "tests/contract/golden")
 
 _FACT = """    type: Literal["matching.contact_confirmed.v1"] = "matching.contact_confirmed.v1"
     assignment: UUID

@@ -27,6 +27,7 @@ from services.intake.routes.structure import add_structure
 from services.intake.routes.turns import Turns
 from shared.db import Database
 from shared.errors import Problem, Refused
+from shared.http.documented import schema_of
 from shared.http.idempotency import key_of
 from shared.types import Urgency
 from shared.vault import Keyring
@@ -76,11 +77,9 @@ class AskedAgain(BaseModel):
     person_ref: str | None = Field(default=None, min_length=1, max_length=200)
 
 
-_ASKED_BODY: dict[str, Any] = {
-    "requestBody": {"content": {"application/json": {"schema": AskedAgain.model_json_schema()}}}
-}
+_ASKED_BODY: dict[str, Any] = {"requestBody": {"content": {"application/json": {"schema": schema_of(AskedAgain)}}}}
 _KEY_BODY: dict[str, Any] = {
-    "requestBody": {"required": True, "content": {"application/json": {"schema": WantedKey.model_json_schema()}}}
+    "requestBody": {"required": True, "content": {"application/json": {"schema": schema_of(WantedKey)}}}
 }
 
 

@@ -19,6 +19,7 @@ from services.intake.routes.sheets import Sheets
 from services.intake.routes.speech import read_words
 from shared import clock
 from shared.db import Database
+from shared.http.documented import schema_of
 from shared.types import REGION, Relation
 
 RESOURCES = "/v1/agency/resources"
@@ -30,7 +31,7 @@ _BODY: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "required": ["resources"],
-                    "properties": {"resources": {"type": "array", "items": Wanted.model_json_schema()}},
+                    "properties": {"resources": {"type": "array", "items": schema_of(Wanted)}},
                 }
             }
         },

@@ -15,10 +15,11 @@ from services.intake.domain.policy import capabilities_at
 from services.intake.domain.structure import EVER, Program, Wanted, next_change, program_at
 from services.intake.routes.keyed import Allowed, matching, tag
 from shared.db import Database
+from shared.http.documented import schema_of
 
 STRUCTURE = "/v1/agency/structure"
 _BODY: dict[str, Any] = {
-    "requestBody": {"required": True, "content": {"application/json": {"schema": Wanted.model_json_schema()}}}
+    "requestBody": {"required": True, "content": {"application/json": {"schema": schema_of(Wanted)}}}
 }
 
 
