@@ -170,6 +170,15 @@ def test_a_new_version_with_its_way_up_passes_and_the_one_before_stays_published
     assert '"reason"' in checkout.read(PUBLISHED.replace(".v1", ".v2"))
 
 
+def test_a_way_up_that_the_golden_samples_cannot_go_is_refused(checkout: Checkout) -> None:
+    second_version(checkout)
+    wrong = NEXT.replace('reason=""', "reason=None")
+    checkout.change(f"{EVENTS}/earlier.py", "EARLIER: Mapping[str, Earlier] = {}", wrong)
+    checkout.change(f"{EVENTS}/earlier.py", "from shared.events.versions", IMPORTS + "from shared.events.versions")
+    said = "matching.peer_assigned.v1.json: this golden sample is not read any more (UnknownEvent)"
+    assert said in checkout.gate("write")[1]
+
+
 SAMPLE = "tests/contract/golden/matching.peer_assigned.v1.json"
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tools.contracts.published import strays
 from tools.contracts.rules import broken, moved
 from tools.contracts.schemas import TRAVEL
 
@@ -125,3 +126,22 @@ def test_a_new_version_may_have_other_fields_and_no_other_topic() -> None:
     assert [str(rule) for rule in moved(one(TEXT), one(TEXT, topic="peerline.y"))] == [
         "its topic was peerline.x and is peerline.y"
     ]
+
+
+FIRST, SECOND = one(TEXT, read_as="x.said.v2"), one(NUMBER)
+
+
+@pytest.mark.parametrize(
+    ("schemas", "said"),
+    [
+        ({"x.said.v1": SECOND}, []),
+        ({"x.said.v1": FIRST, "x.said.v2": SECOND}, []),
+        ({"x.said.v1": FIRST}, ["x.said.v1: is read as x.said.v2, which there is not"]),
+        ({"x.said.v1": one(TEXT), "x.said.v2": SECOND}, ["x.said.v1: x.said.v2 is there, so this goes to"]),
+        ({"x.said.v2": SECOND}, ["x.said.v2: there is no v1 before it"]),
+        ({"x.said.v1": FIRST, "x.said.v2": one(NUMBER, stop=True)}, ["x.said.v2: whether it is a stop event was"]),
+    ],
+)
+def test_versions_follow_each_other_and_travel_alike(schemas: dict[str, Schema], said: list[str]) -> None:
+    found = list(strays(schemas))
+    assert [line[: len(start)] for line, start in zip(found, said, strict=True)] == said

@@ -6,9 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from shared.events import EARLIER
 from tools.contracts.rules import broken, moved
-from tools.contracts.schemas import Schema, event_schemas, following, name_and_version
+from tools.contracts.schemas import TRAVEL, Schema, event_schemas, following, name_and_version
 
 FOLDER = Path("docs/events")
 
@@ -32,10 +31,10 @@ def strays(schemas: Mapping[str, Schema]) -> Iterator[str]:
     """Versions that do not follow each other: each but the newest is read as the next, and all travel alike."""
     for kind, schema in sorted(schemas.items()):
         name, version = name_and_version(kind)
-        after = schemas.get(following(kind))
-        if kind in EARLIER and after is None:
+        after, earlier = schemas.get(following(kind)), "read_as" in schema[TRAVEL]
+        if earlier and after is None:
             yield f"{kind}: is read as {following(kind)}, which there is not"
-        if kind not in EARLIER and after is not None:
+        if not earlier and after is not None:
             yield f"{kind}: {following(kind)} is there, so this goes to shared/events/earlier.py {_step(kind)}"
         if after is not None:
             yield from (f"{following(kind)}: {one}; elsewhere it is another event" for one in moved(schema, after))
