@@ -262,7 +262,6 @@ def _sorted_out(raw: Raw, park_as: str) -> _Arrival | Ticket:
     try:
         arrival = _understood(raw)
     except UnknownEvent:
-        log.warning("a record of %s waits for a release that knows its type or version", raw.topic)
         envelope = from_headers(raw.headers)
         return Ticket(raw, "UnknownEvent", envelope.event_id, envelope.agency_id)
     except Unprocessable as error:

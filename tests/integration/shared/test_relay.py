@@ -195,29 +195,3 @@ async def test_a_partition_that_takes_nothing_hides_nothing_of_the_others(
 
 async def only_stuck(sql: Sql, rows: int) -> bool:
     return await left(sql) == rows
-
-
-async def test_what_a_newer_replica_wrote_is_published_as_it_stands(
-    database: TestDatabase, topics: Topics, sql: Sql
-) -> None:
-    async with database.opened(SERVICE) as db:
-        await write(db, [a_case()], 1)
-        await sql.execute("UPDATE intake.outbox SET type = 'intake.not_known_yet.v9'")
-        async with relays.inside(database, topics, SERVICE):
-            await eventually(lambda: drained(sql), 60)
-    assert await kinds(topics) == ["intake.not_known_yet.v9"]
-
-
-async def kinds(topics: Topics) -> list[str]:
-    """The types of all records of the topic."""
-    places = [TopicPartition(topics.named(INTAKE.name), part) for part in range(topics.partitions)]
-    consumer = AIOKafkaConsumer(bootstrap_servers=topics.kafka, auto_offset_reset="earliest", enable_auto_commit=False)
-    await consumer.start()
-    consumer.assign(places)
-    await consumer.seek_to_beginning(*places)
-    found = []
-    while any([await consumer.position(place) < end for place, end in (await ends(consumer)).items()]):
-        got = await consumer.getmany(timeout_ms=500)
-        found += [from_headers(record.headers).type for records in got.values() for record in records]
-    await consumer.stop()
-    return found
