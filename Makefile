@@ -17,7 +17,7 @@ test: ## run all tests on engines of their own (ARGS="-k words" picks some)
 	@sh tools/setup.sh test
 	@$(PY) -m pytest $(ARGS)
 
-check: .venv ## format, lint, types, import contracts, house limits, SQL
+check: .venv ## format, lint, types, import contracts, house limits, SQL, published contracts
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy services shared deploy tests tools
@@ -25,6 +25,7 @@ check: .venv ## format, lint, types, import contracts, house limits, SQL
 	$(PY) -m tools.lint.house
 	$(PY) -m tools.lint.sql_in_loops
 	$(PY) -m tools.lint.migrations
+	$(PY) -m tools.contracts
 
 demo: .venv ## walk what each program structure does and refuses, in the region that `make up` serves
 	@$(PY) -m deploy.local.scenes $(ARGS)

@@ -1,7 +1,8 @@
 """What a region needs before its services start: roles, database, migrations, topics.
 
 `make up` and the tests call `prepared`; in containers `python -m deploy.prepare` is the one-shot service that the
-others wait for. What is there already stays as it is.
+others wait for. What is there already stays as it is. A release that is rolled out calls it twice: with `pre` before
+its first process starts, with `post` after the last process of the release before has stopped.
 """
 
 from __future__ import annotations
@@ -9,16 +10,17 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aiokafka.errors import KafkaError
 
 from shared.broker import PARTITIONS, declare_topics
 from shared.db import UNAVAILABLE
-from shared.migrate import MIGRATOR, BadMigration, Server, bootstrap, create_database, logins, migrate
+from shared.migrate import MIGRATOR, BadMigration, Phase, Server, bootstrap, create_database, logins, migrate
 
 SUPERUSER_PASSWORD = "PEERLINE_POSTGRES_PASSWORD"  # noqa: S105 - the name of a variable
+PHASES: tuple[Phase, ...] = ("pre", "post")
 WITHIN_S = 120.0
 AGAIN_AFTER_S = 1.0
 USAGE, REFUSED, UNREACHABLE = 2, 3, 4
@@ -49,18 +51,20 @@ def place_of(environment: Mapping[str, str]) -> Place:
         passwords={login: environment[password_variable(login)] for login in logins()},
         kafka=environment["PEERLINE_KAFKA"],
         database=environment.get("PEERLINE_DATABASE", "peerline"),
+        topic_prefix=environment.get("PEERLINE_TOPIC_PREFIX", ""),
     )
 
 
-async def database_prepared(place: Place) -> list[str]:
-    """Roles, database and tables; returns the migrations that were applied.
+async def database_prepared(place: Place, phases: Sequence[Phase] = PHASES) -> list[str]:
+    """Roles, database and tables, by the migrations of these phases; returns those that were applied.
 
     Raises `BadMigration` when the database was made by other migrations than ours, and what the engine raises.
     """
     await bootstrap(place.postgres, place.superuser_password, place.passwords)
     await create_database(place.postgres, place.superuser_password, place.database)
-    applied = await migrate(place.postgres, place.database, place.passwords[MIGRATOR], "pre")
-    return applied + await migrate(place.postgres, place.database, place.passwords[MIGRATOR], "post")
+    password = place.passwords[MIGRATOR]
+    # sql-in-loop: one phase after the other
+    return [name for phase in phases for name in await migrate(place.postgres, place.database, password, phase)]
 
 
 async def prepared(place: Place, *, partitions: int = PARTITIONS) -> list[str]:
@@ -83,23 +87,27 @@ async def _patiently(step: Callable[[], Awaitable[None]]) -> None:
                 return
 
 
-async def _prepare(place: Place) -> None:
+async def _prepare(place: Place, phases: Sequence[Phase]) -> None:
     async def database() -> None:
-        applied = await database_prepared(place)
+        applied = await database_prepared(place, phases)
         print(f"the database is ready ({len(applied) or 'no'} migrations applied)")
 
     async def topics() -> None:
-        await declare_topics(place.kafka)
+        await declare_topics(place.kafka, prefix=place.topic_prefix)
         print("the topics are ready")
 
     await _patiently(database)
     await _patiently(topics)
 
 
-def main() -> int:
+def main(words: Sequence[str]) -> int:
     """Prepare the place that the environment names; returns an exit code and never prints a value of it."""
+    phases = [phase for phase in PHASES if phase in words] or PHASES
+    if not set(words) <= set(PHASES):
+        print("Say pre, post, or nothing for both.", file=sys.stderr)
+        return USAGE
     try:
-        asyncio.run(_prepare(place_of(os.environ)))
+        asyncio.run(_prepare(place_of(os.environ), phases))
     except KeyError as missing:
         print(f"Set {missing.args[0]}.", file=sys.stderr)
         return USAGE
@@ -113,4 +121,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

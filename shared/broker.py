@@ -114,8 +114,8 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
         self._leaving: asyncio.Task[None] | None = None
         self.subscriber: LogicSubscriber[Any] | None = None
 
-    def subscribe(self, name: str, topics: Sequence[str], schema: object = None) -> None:
-        """Declare the group `name` over logical topics. `schema` documents the payload in AsyncAPI."""
+    def subscribe(self, name: str, topics: Sequence[str]) -> None:
+        """Declare the group `name` over logical topics."""
         prefix = self._settings.topic_prefix
         self._gathers = all(TOPICS[topic].lane is not Lane.CRISIS for topic in topics)
 
@@ -124,8 +124,6 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
             message = self._bus.context.get_local("message")
             await self._consume(message.raw_message)
 
-        if schema is not None:
-            consume.__annotations__["body"] = schema
         self.subscriber = self._bus.subscriber(
             *(prefix + topic for topic in topics),
             batch=True,

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from shared.db import Connection, Transaction
 from shared.errors import LostClaim
-from shared.events import TOPICS
+from shared.events import KNOWN, TOPICS
 from shared.types import AgencyId, Lane
 
 PAUSES_S = (1, 5, 30, 120, 600, 1800, 3600)
@@ -158,12 +158,16 @@ async def held(tx: Transaction, places: Sequence[tuple[str, bytes]]) -> set[tupl
     return {(row["topic"], row["key"]) for row in rows}
 
 
-# Only the first of its topic and key: those behind it wait, whatever their own time says.
+# Only the first of its topic and key: those behind it wait, whatever their own time says. And only what this release
+# knows: in a rolling upgrade an older replica would take it from the one that could bring it to its effect.
 _CLAIM = """
 UPDATE parked p SET attempts = attempts + 1, next_try = clock_timestamp() + make_interval(secs => $1)
   FROM (SELECT q.seq FROM parked q
          WHERE q.state = 'waiting' AND q.next_try <= clock_timestamp() AND q.topic = ANY ($4::text[])
            AND NOT EXISTS (SELECT FROM parked b WHERE b.topic = q.topic AND b.key = q.key AND b.seq < q.seq)
+           AND (q.parked_at < clock_timestamp() - make_interval(hours => $3)
+                OR EXISTS (SELECT FROM jsonb_array_elements(q.headers) h
+                            WHERE h ->> 0 = 'ce_type' AND h ->> 1 = ANY ($5::text[])))
          ORDER BY q.seq LIMIT $2 FOR UPDATE SKIP LOCKED) d
  WHERE p.seq = d.seq
 RETURNING p.seq, p.topic, p.part, p.pos, p.key, p.headers, p.record, p.attempts, p.fingerprint, p.kept,
@@ -172,8 +176,11 @@ RETURNING p.seq, p.topic, p.part, p.pos, p.key, p.headers, p.record, p.attempts,
 
 
 async def claim(connection: Connection, topics: Sequence[str], limit: int = 50) -> list[Parked]:
-    """Lease parked records of these topics whose time has come, the first of each key only. Runs as `loop`."""
-    rows = await connection.fetch(_CLAIM, LEASE_S, limit, UNKNOWN_FOR_HOURS, list(topics))
+    """Lease parked records of these topics whose time has come, the first of each key only. Runs as `loop`.
+
+    An unknown type is left to a replica that knows it, for as long as it may wait.
+    """
+    rows = await connection.fetch(_CLAIM, LEASE_S, limit, UNKNOWN_FOR_HOURS, list(topics), sorted(KNOWN))
     return [
         Parked(
             seq=row["seq"],

@@ -74,7 +74,6 @@ class Wiring(Protocol):
         topics: Sequence[str],
         absorb: Absorb,
         *,
-        schema: object = None,
         beside: Collection[AgencyId] = (),
     ) -> None:
         """As `Process.consume`."""
@@ -124,7 +123,6 @@ class Process:
         topics: Sequence[str],
         absorb: Absorb,
         *,
-        schema: object = None,
         beside: Collection[AgencyId] = (),
     ) -> None:
         """A consumer group `<service>.<lane>` over logical topics; `absorb` brings events to their effect.
@@ -146,7 +144,7 @@ class Process:
         )
         self._deliveries[lane] = delivery
         group = broker.Group(self.broker, self.db, delivery, self.settings)
-        group.subscribe(f"{self.service}.{lane}", topics, schema)
+        group.subscribe(f"{self.service}.{lane}", topics)
         self._groups.append(group)
         self._loops += [group.keep_committing, delivery.retry_parked]
         if len(self._groups) == 1:
@@ -163,6 +161,13 @@ class Process:
     def serve(self, app: ASGIApp) -> None:
         """The ASGI application to serve on the settings' host and port."""
         self._app = app
+
+    @property
+    def app(self) -> ASGIApp:
+        """What it serves. Raises `RuntimeError` before `serve`."""
+        if self._app is None:
+            raise RuntimeError("a process serves at least its health")
+        return self._app
 
     def measure(self, source: metrics.Source) -> None:
         """Tell Prometheus these metrics too."""
@@ -194,10 +199,8 @@ class Process:
         ]
 
     def _servers(self) -> list[_Server]:
-        if self._app is None:
-            raise RuntimeError("a process serves at least its health")
         settings = self.settings
-        doors: list[tuple[ASGIApp, str, int]] = [(self._app, settings.http_host, settings.http_port)]
+        doors: list[tuple[ASGIApp, str, int]] = [(self.app, settings.http_host, settings.http_port)]
         if settings.metrics_port:
             doors.append((metrics_door.app(self.measured), settings.metrics_host, settings.metrics_port))
         quiet: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False, "lifespan": "off"}

@@ -127,7 +127,7 @@ else
     if [ $said = yes ]; then
         say "Making .venv with $python first."
     else
-        say "Making .venv with $python: about 180 MB to download, 700 MB on disk, one to three minutes."
+        say "Making .venv with $python: about 240 MB to download, 900 MB on disk, one to three minutes."
     fi
     "$python" -m venv .venv || fail "$python could not make .venv in $(pwd)."
     [ "$purpose" != up ] || : >.venv/.preflight-said

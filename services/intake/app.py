@@ -17,11 +17,11 @@ from services.intake.routes.taking import Taking
 from services.intake.settings import IntakeSettings
 from shared import timers, vault
 from shared.db import Database, Transaction
-from shared.events import MatchingFact, NotifyFact, ReferralFact
 from shared.events.envelope import MATCHING, NOTIFY, NOTIFY_CRISIS, REFERRAL, REFERRAL_CRISIS
 from shared.http import foundation, health
+from shared.http.documented import Documented
 from shared.http.health import Readiness
-from shared.process import Wiring, launch, opened
+from shared.process import Process, Wiring, launch, opened
 from shared.timers import Fired
 from shared.types import REGION, Lane
 from shared.vault import Keyring
@@ -50,7 +50,15 @@ def desk_of(db: Database, settings: IntakeSettings, *, crisis: Database | None =
 
 def intake_app(desk: Desk, ready: Readiness) -> FastAPI:
     """Every door of intake."""
-    app = FastAPI(title="Intake", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app = Documented(
+        title="Intake",
+        version="1",
+        description=docs.ABOUT,
+        tags=docs.TAGS,
+        parameters=docs.PARAMETERS,
+        bearers=docs.BEARERS,
+        openapi_url="/openapi.json",
+    )
     taking = Taking(desk)
     sheets = sheets_of(desk, taking)
     foundation(
@@ -78,20 +86,9 @@ async def fire(tx: Transaction, fired: Sequence[Fired]) -> None:
 
 
 def wire(process: Wiring, keyring: Keyring) -> None:
-    """What intake hears, and its timers."""
-    process.consume(
-        "ordinary",
-        [MATCHING.name, REFERRAL.name, NOTIFY.name],
-        subscribers.ordinary,
-        schema=MatchingFact | ReferralFact | NotifyFact,
-    )
-    process.consume(
-        "crisis",
-        [REFERRAL_CRISIS.name, NOTIFY_CRISIS.name],
-        subscribers.crisis,
-        schema=ReferralFact | NotifyFact,
-        beside=[REGION],
-    )
+    """Declare what this process hears and does at its times."""
+    process.consume("ordinary", [MATCHING.name, REFERRAL.name, NOTIFY.name], subscribers.ordinary)
+    process.consume("crisis", [REFERRAL_CRISIS.name, NOTIFY_CRISIS.name], subscribers.crisis, beside=[REGION])
     for lane in (Lane.ORDINARY, Lane.CRISIS):
         process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), fire))
     rounds = timers.in_one_transaction(process.db, partial(names.fire, keyring=keyring), beside=[REGION])
@@ -101,13 +98,18 @@ def wire(process: Wiring, keyring: Keyring) -> None:
     process.on_timers(Lane.BULK, timers.by_kind(of_kinds), batch=ROUNDS_AT_ONCE)
 
 
+def declare(process: Process, settings: IntakeSettings) -> None:
+    """Declare all that this process does, its doors too. Raises as `desk_of`."""
+    desk = desk_of(process.doors_of(Lane.ORDINARY), settings, crisis=process.doors_of(Lane.CRISIS))
+    wire(process, desk.keyring)
+    process.serve(intake_app(desk, process.ready))
+
+
 async def main() -> None:
     """Run until SIGTERM or SIGINT."""
     settings = IntakeSettings()
     async with opened("intake", settings) as process:
-        desk = desk_of(process.doors_of(Lane.ORDINARY), settings, crisis=process.doors_of(Lane.CRISIS))
-        wire(process, desk.keyring)
-        process.serve(intake_app(desk, process.ready))
+        declare(process, settings)
         await process.run()
 
 

@@ -8,7 +8,6 @@ from services.matching import actions, subscribers
 from services.matching.settings import MatchingSettings
 from services.matching.store.watch import UNSERVED
 from shared import timers
-from shared.events import IntakeFact, NotifyFact
 from shared.events.envelope import DIRECTORY, INTAKE, INTAKE_CRISIS, NOTIFY
 from shared.http import foundation, health
 from shared.process import Process, Wiring, launch, opened
@@ -24,21 +23,26 @@ def health_app(process: Process) -> FastAPI:
 
 
 def wire(process: Wiring) -> None:
-    """What matching hears, and its timers."""
-    process.consume("ordinary", [INTAKE.name, NOTIFY.name], subscribers.ordinary, schema=IntakeFact | NotifyFact)
-    process.consume("crisis", [INTAKE_CRISIS.name], subscribers.crisis, schema=IntakeFact)
-    process.consume("directory", [DIRECTORY.name], subscribers.directory, schema=IntakeFact)
+    """Declare what this process hears and does at its times."""
+    process.consume("ordinary", [INTAKE.name, NOTIFY.name], subscribers.ordinary)
+    process.consume("crisis", [INTAKE_CRISIS.name], subscribers.crisis)
+    process.consume("directory", [DIRECTORY.name], subscribers.directory)
     for lane in (Lane.CRISIS, Lane.ORDINARY):
         process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), actions.fire))
     process.on_timers(Lane.BULK, timers.in_one_transaction(process.db, actions.part))
 
 
+def declare(process: Process) -> None:
+    """Declare all that this process does, its health too."""
+    wire(process)
+    process.measure(UNSERVED)
+    process.serve(health_app(process))
+
+
 async def main() -> None:
     """Run until SIGTERM or SIGINT."""
     async with opened("matching", MatchingSettings()) as process:
-        wire(process)
-        process.measure(UNSERVED)
-        process.serve(health_app(process))
+        declare(process)
         await process.run()
 
 

@@ -13,18 +13,18 @@ from services.notify.actions.desk import Desk
 from services.notify.actions.sender import COMPANY_S, Sender
 from services.notify.actions.sending import Office
 from services.notify.channels.mail import Mail, Server
-from services.notify.routes import Look, router
+from services.notify.routes import Look, docs, router
 from services.notify.routes.look import Dress, Limits
 from services.notify.settings import NotifySettings
 from shared import vault
 from shared.db import Database
-from shared.events import IntakeFact, MatchingFact, ReferralFact
 from shared.events.envelope import CONTACTS, DIRECTORY, INTAKE, INTAKE_CRISIS, MATCHING, REFERRAL, REFERRAL_CRISIS
 from shared.http import foundation, health
+from shared.http.documented import Documented
 from shared.http.health import Readiness
 from shared.http.limits import Throttle
 from shared.http.sessions import SessionCookie
-from shared.process import Wiring, launch, opened
+from shared.process import Process, Wiring, launch, opened
 from shared.types import Lane
 
 
@@ -53,7 +53,15 @@ def notify_app(
     db: Database, office: Office, settings: NotifySettings, ready: Readiness, *, crisis: Database | None = None
 ) -> FastAPI:
     """Every page of notify; those of emergencies reach the database through `crisis`."""
-    app = FastAPI(title="Pages", docs_url=None, redoc_url=None, openapi_url=None)
+    app = Documented(
+        title="Pages",
+        version="1",
+        description=docs.ABOUT,
+        tags=docs.TAGS,
+        parameters=docs.PARAMETERS,
+        pages=True,
+        openapi_url=None,
+    )
     look = Look(
         Desk(db, office, crisis=crisis),
         Dress(settings.page_title, urlsplit(settings.public_url).path, settings.intake_url),
@@ -68,32 +76,31 @@ def notify_app(
 
 
 def wire(process: Wiring, senders: Mapping[Lane, Sender]) -> None:
-    """What notify hears, and its timers: all of them are mails to send."""
-    process.consume(
-        "ordinary",
-        [INTAKE.name, MATCHING.name, REFERRAL.name],
-        subscribers.ordinary,
-        schema=IntakeFact | MatchingFact | ReferralFact,
-    )
-    process.consume(
-        "crisis", [INTAKE_CRISIS.name, REFERRAL_CRISIS.name], subscribers.crisis, schema=IntakeFact | ReferralFact
-    )
-    process.consume("directory", [CONTACTS.name, DIRECTORY.name], subscribers.directory, schema=IntakeFact)
+    """Declare what this process hears and does at its times: all its timers are mails to send."""
+    process.consume("ordinary", [INTAKE.name, MATCHING.name, REFERRAL.name], subscribers.ordinary)
+    process.consume("crisis", [INTAKE_CRISIS.name, REFERRAL_CRISIS.name], subscribers.crisis)
+    process.consume("directory", [CONTACTS.name, DIRECTORY.name], subscribers.directory)
     for lane, sender in senders.items():
         process.on_timers(lane, sender.act)
+
+
+def declare(process: Process, settings: NotifySettings) -> list[Sender]:
+    """Declare all that this process does, its pages too; returns its senders. Raises `BadKeyring`."""
+    office = office_of(settings)
+    senders = {lane: sender_of(process.db_of(lane), office, settings, lane) for lane in Lane}
+    wire(process, senders)
+    doors, crisis = process.doors_of(Lane.ORDINARY), process.doors_of(Lane.CRISIS)
+    process.serve(notify_app(doors, office, settings, process.ready, crisis=crisis))
+    return list(senders.values())
 
 
 async def main() -> None:
     """Run until SIGTERM or SIGINT; what is with the mail server then is waited for and recorded."""
     settings = NotifySettings()
-    office = office_of(settings)
     async with opened("notify", settings) as process:
-        senders = {lane: sender_of(process.db_of(lane), office, settings, lane) for lane in Lane}
-        wire(process, senders)
-        doors, crisis = process.doors_of(Lane.ORDINARY), process.doors_of(Lane.CRISIS)
-        process.serve(notify_app(doors, office, settings, process.ready, crisis=crisis))
+        senders = declare(process, settings)
         await process.run()
-        await asyncio.gather(*(sender.drained() for sender in senders.values()))
+        await asyncio.gather(*(sender.drained() for sender in senders))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from fastapi import FastAPI
 from services.referral import actions, subscribers
 from services.referral.settings import ReferralSettings
 from shared import timers
-from shared.events import IntakeFact, MatchingFact, NotifyFact
 from shared.events.envelope import DIRECTORY, INTAKE, INTAKE_CRISIS, MATCHING, NOTIFY, NOTIFY_CRISIS
 from shared.http import foundation, health
 from shared.process import Process, Wiring, launch, opened
@@ -23,29 +22,24 @@ def health_app(process: Process) -> FastAPI:
 
 
 def wire(process: Wiring) -> None:
-    """What referral hears, and its timers."""
-    process.consume(
-        "ordinary",
-        [INTAKE.name, MATCHING.name, NOTIFY.name],
-        subscribers.ordinary,
-        schema=IntakeFact | MatchingFact | NotifyFact,
-    )
-    process.consume(
-        "crisis",
-        [INTAKE_CRISIS.name, NOTIFY_CRISIS.name],
-        subscribers.crisis,
-        schema=IntakeFact | NotifyFact,
-    )
-    process.consume("directory", [DIRECTORY.name], subscribers.directory, schema=IntakeFact)
+    """Declare what this process hears and does at its times."""
+    process.consume("ordinary", [INTAKE.name, MATCHING.name, NOTIFY.name], subscribers.ordinary)
+    process.consume("crisis", [INTAKE_CRISIS.name, NOTIFY_CRISIS.name], subscribers.crisis)
+    process.consume("directory", [DIRECTORY.name], subscribers.directory)
     for lane in (Lane.CRISIS, Lane.ORDINARY):
         process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), actions.fire))
+
+
+def declare(process: Process) -> None:
+    """Declare all that this process does, its health too."""
+    wire(process)
+    process.serve(health_app(process))
 
 
 async def main() -> None:
     """Run until SIGTERM or SIGINT."""
     async with opened("referral", ReferralSettings()) as process:
-        wire(process)
-        process.serve(health_app(process))
+        declare(process)
         await process.run()
 
 

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
+from typing import Any
 
 from starlette.requests import Request
 
 from shared.errors import Problem, Refused
 
 _TAGS = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"')
+
+DESCRIBED: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "If-Match",
+            "in": "header",
+            "description": "The `ETag` that was read; refused with 412 when something newer stands, with 428 without.",
+            "schema": {"type": "string"},
+        },
+        {
+            "name": "If-None-Match",
+            "in": "header",
+            "description": "`*`, instead, where nothing stands yet.",
+            "schema": {"type": "string", "const": "*"},
+        },
+    ]
+}
+"""What the OpenAPI document says of a door that calls `require_match`."""
 
 
 def etag_of(revision: int | bytes) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hmac
 import re
 from http import HTTPStatus
+from typing import Any
 
 from starlette.requests import Request
 
@@ -15,6 +16,17 @@ from shared.errors import Problem, Refused
 
 _KEY = re.compile(r"[A-Za-z0-9._:~+/=-]{8,128}")
 _POINTER = "/header/idempotency-key"
+
+
+def described(*, needed: bool = True) -> dict[str, Any]:
+    """What the OpenAPI document says of a door that calls `key_of`."""
+    key = {"type": "string", "minLength": 8, "maxLength": 128}
+    what = "Of your making; a repeat with the same key and body is answered as the first was, for 24 hours."
+    return {
+        "parameters": [
+            {"name": "Idempotency-Key", "in": "header", "required": needed, "description": what, "schema": key}
+        ]
+    }
 
 
 def checked_key(value: str | None) -> str:

@@ -76,8 +76,12 @@ class Region:
         fault: str = "",
         env: Mapping[str, str] | None = None,
         ready: bool = True,
+        root: Path | None = None,
     ) -> Service:
-        """Start a replica; returns when it is ready. `fault` is `point[:topic-or-kind][:nth]` of `shared.faults`."""
+        """Start a replica; returns when it is ready. `fault` is `point[:topic-or-kind][:nth]` of `shared.faults`.
+
+        `root` is where its source lies, for a replica of another release.
+        """
         environment = self.environment(service, replica=replica) | dict(env or {})
         if fault:
             environment |= {"PEERLINE_FAULT": fault, "PEERLINE_FAULT_MARKER": str(self.fault_marker)}
@@ -89,6 +93,7 @@ class Region:
             environment=environment,
             port=self.ports.named()[service] if replica == FIRST else None,
             log=self.folder / f"{service}.{replica}.log",
+            root=root,
         )
         self.services[service, replica] = running
         if ready:

@@ -87,14 +87,19 @@ class Service:
         await eventually(answer, within, what=f"{self.name} ready; its log: {self.log}")
 
 
-async def spawn(name: str, *, replica: str, environment: Mapping[str, str], port: int | None, log: Path) -> Service:
-    """Start `python -m services.<name>.app` with exactly this environment added to a bare one."""
+async def spawn(
+    name: str, *, replica: str, environment: Mapping[str, str], port: int | None, log: Path, root: Path | None = None
+) -> Service:
+    """Start `python -m services.<name>.app` with exactly this environment added to a bare one.
+
+    `root` is where its source lies; this checkout when not said.
+    """
     port = port or free_ports().intake
     bare = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "LC_ALL") if key in os.environ}
     with log.open("ab") as file:
         process = await asyncio.create_subprocess_exec(
             *guarded(sys.executable, "-m", f"services.{name}.app"),
-            cwd=checkout(),
+            cwd=root or checkout(),
             env={**bare, "PYTHONDONTWRITEBYTECODE": "1", **environment, "PEERLINE_HTTP_PORT": str(port)},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=file,

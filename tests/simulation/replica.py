@@ -111,10 +111,8 @@ class Replica:
         topics: Sequence[str],
         absorb: Absorb,
         *,
-        schema: object = None,
         beside: Collection[AgencyId] = (),
     ) -> None:
-        del schema
 
         async def watched(tx: Transaction, received: Sequence[Received]) -> None:
             await absorb(tx, received)

@@ -27,7 +27,9 @@ from services.intake.routes.structure import add_structure
 from services.intake.routes.turns import Turns
 from shared.db import Database
 from shared.errors import Problem, Refused
-from shared.http.idempotency import key_of
+from shared.http import etags
+from shared.http.documented import schema_of
+from shared.http.idempotency import described, key_of
 from shared.types import Urgency
 from shared.vault import Keyring
 
@@ -76,11 +78,9 @@ class AskedAgain(BaseModel):
     person_ref: str | None = Field(default=None, min_length=1, max_length=200)
 
 
-_ASKED_BODY: dict[str, Any] = {
-    "requestBody": {"content": {"application/json": {"schema": AskedAgain.model_json_schema()}}}
-}
+_ASKED_BODY: dict[str, Any] = {"requestBody": {"content": {"application/json": {"schema": schema_of(AskedAgain)}}}}
 _KEY_BODY: dict[str, Any] = {
-    "requestBody": {"required": True, "content": {"application/json": {"schema": WantedKey.model_json_schema()}}}
+    "requestBody": {"required": True, "content": {"application/json": {"schema": schema_of(WantedKey)}}}
 }
 
 
@@ -134,7 +134,7 @@ def _directory(routes: APIRouter, db: Database, keyring: Keyring, allowed: Allow
             )
         return JSONResponse({"people": people}, headers=tag(revision))
 
-    @routes.put(DIRECTORY, openapi_extra=_DIRECTORY_BODY)
+    @routes.put(DIRECTORY, openapi_extra=_DIRECTORY_BODY | etags.DESCRIBED)
     async def put(request: Request, *, check: bool = False) -> JSONResponse:
         """Replace the whole directory, as JSON or CSV; `check=true` only says what would happen."""
         who = await allowed(request, "directory:write")
@@ -197,7 +197,7 @@ def _policy(routes: APIRouter, db: Database, allowed: Allowed) -> None:
         agency, now = await agencies.present(db, who.agency_id)
         return JSONResponse(_policy_document(agency, now), headers=tag(agency.policy_revision))
 
-    @routes.put("/v1/agency/policy", openapi_extra=_POLICY_BODY)
+    @routes.put("/v1/agency/policy", openapi_extra=_POLICY_BODY | etags.DESCRIBED)
     async def put(request: Request) -> JSONResponse:
         """Replace the agency's overrides; cases in flight keep the policy they began with."""
         who = await allowed(request, "policy:write")
@@ -229,7 +229,7 @@ def _keys(routes: APIRouter, db: Database, keyring: Keyring, allowed: Allowed) -
         who = await allowed(request, "keys:write")
         return JSONResponse({"keys": [_key_document(one) for one in await keys.list_keys(db, who)]})
 
-    @routes.post("/v1/agency/keys", status_code=HTTPStatus.CREATED, openapi_extra=_KEY_BODY)
+    @routes.post("/v1/agency/keys", status_code=HTTPStatus.CREATED, openapi_extra=_KEY_BODY | described())
     async def make(request: Request) -> JSONResponse:
         """A further key, shown once (and again to a repeat with the same Idempotency-Key within 24 hours)."""
         who = await allowed(request, "keys:write")

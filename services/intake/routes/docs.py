@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from jinja2 import Environment
 from starlette.responses import HTMLResponse
+
+ABOUT = (
+    "Peer support for the people of police agencies: asking for it, following a case, keeping an agency's program."
+    " Every refusal is a problem document (RFC 9457). Every answer to a requester holds `resources`: whom to call now."
+)
+TAGS: Mapping[str, str] = {
+    "agency": "An agency's own people and systems, with a key of theirs. Nothing here tells of a request.",
+    "public": "Everybody: what an agency offers, its notice, asking for support. No key and no login.",
+    "requester": "Who has asked, with the code that their own device made.",
+}
+BEARERS: Mapping[str, str] = {
+    "agency": "A key of the agency; it has scopes, and a refusal of a missing one says `scope-missing`.",
+    "requester": "The case code: 256 random bits in base64url that only the requester's device knows.",
+}
+PARAMETERS: Mapping[str, str] = {
+    "agency": "The agency's short name, as in its links; the region's own resources without one.",
+    "check": "Only say what would happen.",
+    "credential_id": "The key's id, as listed.",
+    "kind": "Resources of this kind alone.",
+    "language": "A language tag such as `es`; the agency's first language without one.",
+    "recipient": "Whom the consent is for.",
+    "relation": "Who the requester is to the agency.",
+    "slug": "The agency's short name, as in its links.",
+}
 
 
 def router(app: FastAPI, templates: Environment) -> APIRouter:

@@ -19,6 +19,8 @@ from services.intake.routes.sheets import Sheets
 from services.intake.routes.speech import read_words
 from shared import clock
 from shared.db import Database
+from shared.http import etags
+from shared.http.documented import schema_of
 from shared.types import REGION, Relation
 
 RESOURCES = "/v1/agency/resources"
@@ -30,7 +32,7 @@ _BODY: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "required": ["resources"],
-                    "properties": {"resources": {"type": "array", "items": Wanted.model_json_schema()}},
+                    "properties": {"resources": {"type": "array", "items": schema_of(Wanted)}},
                 }
             }
         },
@@ -48,7 +50,7 @@ def add_resources(routes: APIRouter, db: Database, allowed: Allowed) -> None:
         revision, listed = await listings.own_resources(db, who.agency_id)
         return JSONResponse(_own(listed), headers=tag(revision))
 
-    @routes.put(RESOURCES, openapi_extra=_BODY)
+    @routes.put(RESOURCES, openapi_extra=_BODY | etags.DESCRIBED)
     async def put(request: Request) -> JSONResponse:
         """Replace the agency's own resources, all of them. Those of kind crisis stand in every answer from then on."""
         who = await allowed(request, "resources:write")

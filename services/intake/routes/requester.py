@@ -29,7 +29,7 @@ from shared.db import Transaction
 from shared.doors import Door
 from shared.errors import Refused
 from shared.events.intake import Ask
-from shared.http.idempotency import digest, key_of
+from shared.http.idempotency import described, digest, key_of
 from shared.http.tracing import work_of
 from shared.types import REGION, AgencyId, PersonId, Urgency
 
@@ -130,7 +130,7 @@ def _choosing(routes: APIRouter, desk: Desk) -> None:
 
 
 def _clinical(routes: APIRouter, desk: Desk) -> None:
-    @routes.post("/clinician", status_code=HTTPStatus.ACCEPTED)
+    @routes.post("/clinician", status_code=HTTPStatus.ACCEPTED, openapi_extra=described())
     async def clinician(request: Request) -> JSONResponse:
         """A clinician of the program, without a peer in between; nobody else is told. Where there is none, says so."""
         door = await admitted(desk, request)
@@ -172,7 +172,9 @@ def _posting(routes: APIRouter, ordinary: Desk, name: str) -> None:
         return JSONResponse(await shown(desk, request, door))
 
     post.__doc__ = POSTS[name].__doc__
-    routes.add_api_route(f"/{name}", post, methods=["POST"], name=name, operation_id=name.replace("-", "_"))
+    routes.add_api_route(
+        f"/{name}", post, methods=["POST"], name=name, openapi_extra=described(needed=name != "emergency")
+    )
 
 
 async def _keyed(desk: Desk, request: Request, door: Door, name: str) -> Keyed:

@@ -15,10 +15,12 @@ from services.intake.domain.policy import capabilities_at
 from services.intake.domain.structure import EVER, Program, Wanted, next_change, program_at
 from services.intake.routes.keyed import Allowed, matching, tag
 from shared.db import Database
+from shared.http import etags
+from shared.http.documented import schema_of
 
 STRUCTURE = "/v1/agency/structure"
 _BODY: dict[str, Any] = {
-    "requestBody": {"required": True, "content": {"application/json": {"schema": Wanted.model_json_schema()}}}
+    "requestBody": {"required": True, "content": {"application/json": {"schema": schema_of(Wanted)}}}
 }
 
 
@@ -32,7 +34,7 @@ def add_structure(routes: APIRouter, db: Database, allowed: Allowed) -> None:
         agency, now = await agencies.present(db, who.agency_id)
         return JSONResponse(structure_document(agency, now), headers=tag(agency.structure_revision))
 
-    @routes.put(STRUCTURE, openapi_extra=_BODY)
+    @routes.put(STRUCTURE, openapi_extra=_BODY | etags.DESCRIBED)
     async def put(request: Request) -> JSONResponse:
         """Set the structure from now or a later moment on; what was planned for then or later is given up.
 

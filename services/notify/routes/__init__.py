@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
+from starlette.responses import HTMLResponse
 
 from services.notify.routes import links, outreach, verify
 from services.notify.routes.look import Look
@@ -10,7 +11,7 @@ from services.notify.routes.look import Look
 
 def router(look: Look) -> APIRouter:
     """Every page."""
-    routes = APIRouter(include_in_schema=False)
+    routes = APIRouter(tags=["pages"], default_response_class=HTMLResponse)
     look.add_style(routes)
     verify.add(routes, look)
     links.add(routes, look)

@@ -146,12 +146,14 @@ def _add_page(routes: APIRouter, look: Look, purpose: Purpose) -> None:
 
     @routes.api_route(f"/{first}/{{token}}", methods=["GET", "HEAD"], name=f"show_{purpose}")
     async def show(request: Request, token: str) -> Response:
+        """The form for the PIN, or within a session what can be answered."""
         place = _Place(look, request, purpose, token)
         shown = await look.desk.look_settled(purpose, token, place.session) if place.session else None
         return place.shown(shown, place.session) if shown is not None else place.asking()
 
     @routes.post(f"/{first}/{{token}}", name=f"enter_{purpose}")
     async def enter(request: Request, token: str) -> Response:
+        """Give the PIN: `nonce`, `pin`. Begins a session; what is sealed is shown in this one answer."""
         look.slow_down(request, token)
         return await _entered(_Place(look, request, purpose, token))
 
@@ -163,10 +165,12 @@ def _add_answers(routes: APIRouter, look: Look, purpose: Purpose) -> None:
 
         @routes.api_route(f"/{first}/{{token}}/{{verb}}", methods=["GET", "HEAD"], name="show_form")
         async def show_form(request: Request, token: str, verb: str) -> Response:
+            """The form of an answer that has one of its own."""
             return await _form(_Place(look, request, purpose, token), verb)
 
     @routes.post(f"/{first}/{{token}}/answer", name=f"answer_{purpose}")
     async def answer(request: Request, token: str) -> Response:
+        """Press a button: `nonce`, `verb`, and what its form asks for."""
         fields = await read_form(request)
         # Whoever reports danger is never told to wait, however much comes from the same link or address.
         if one(fields, "verb") != "danger":

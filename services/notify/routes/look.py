@@ -116,10 +116,15 @@ class Look:
     def add_style(self, routes: APIRouter) -> None:
         """The one stylesheet, from memory."""
 
-        @routes.api_route("/style.css", methods=["GET", "HEAD"])
+        @routes.api_route("/style.css", methods=["GET", "HEAD"], response_class=_Style)
         async def style() -> Response:
+            """The one stylesheet of all pages."""
             kept = {"Cache-Control": f"public, max-age={CSS_KEPT_S}"}
             return Response(self._style, media_type="text/css", headers=kept)
+
+
+class _Style(Response):
+    media_type = "text/css"
 
 
 def wanted_language(request: Request) -> str:

@@ -16,6 +16,7 @@ def add(routes: APIRouter, look: Look) -> None:
 
     @routes.api_route("/o/{token}", methods=["GET", "HEAD"])
     async def show(request: Request, token: str) -> Response:
+        """What help there is, for somebody whom a caller worries about; no PIN."""
         look.slow_down(request, token)
         opened = await look.desk.outreach(token)
         if opened is None:

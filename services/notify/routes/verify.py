@@ -30,10 +30,12 @@ def add(routes: APIRouter, look: Look) -> None:
 
     @routes.api_route("/v/{token}", methods=["GET", "HEAD"])
     async def show(request: Request, token: str) -> Response:
+        """The form in which the owner of a contact point sets a PIN."""
         return form(request, token, None)
 
     @routes.post("/v/{token}")
     async def confirm(request: Request, token: str) -> Response:
+        """Confirm the contact point and set the PIN: `nonce`, `pin`, `pin_again`."""
         look.slow_down(request, token)
         fields = await read_form(request)
         if not look.is_nonce(token, PURPOSE, one(fields, "nonce")):

@@ -182,24 +182,33 @@ async def test_an_unknown_type_waits_a_day_and_then_is_dead(delivery: Delivery, 
         ]
     )
     assert await parked(sql) == [(0, "waiting", "UnknownEvent"), (1, "waiting", "Behind")]
-    await sql.execute("UPDATE parked SET attempts = 50, next_try = clock_timestamp() WHERE pos = 0")
+    await sql.execute("UPDATE parked SET parked_at = parked_at - interval '25 hours', next_try = clock_timestamp()")
     async with retrying(delivery):
-        await eventually(lambda: tries(sql, 0, 51))
-        assert (await parked(sql))[0] == (0, "waiting", "UnknownEvent")
-        await sql.execute("UPDATE parked SET parked_at = parked_at - interval '25 hours', next_try = clock_timestamp()")
         await eventually(lambda: state_of(sql, 0, "dead"))
     assert await effects(sql) == []
 
 
-async def test_a_foreign_header_that_is_no_text_does_not_stop_the_retries_of_its_group(
-    delivery: Delivery, sender: Sender, sql: Sql
+async def test_an_unknown_type_is_left_to_a_replica_that_knows_it(
+    delivery: Delivery, sender: Sender, sql: Sql, probe: Probe
 ) -> None:
-    odd = sender.raw(CaseClosing(), a_case(), headers={"ce_type": b"intake.not_known_yet.v9", "x-odd": b"\xff\xfe"})
-    await delivery.take([odd])
+    probe.bad = {1}
+    unknown = sender.raw(CaseClosing(), a_case(), headers={"ce_type": b"intake.not_known_yet.v9"})
+    await delivery.take([unknown, sender.raw(numbered(1), a_case())])
+    await sql.execute("UPDATE parked SET next_try = clock_timestamp()")
+    async with retrying(delivery):
+        await eventually(lambda: tries(sql, 1, 1))
+    assert await sql.fetchval("SELECT attempts FROM parked WHERE pos = 0") == 0
+
+
+async def test_a_foreign_header_that_is_no_text_does_not_stop_the_retries_of_its_group(
+    delivery: Delivery, sender: Sender, sql: Sql, probe: Probe
+) -> None:
+    probe.bad = {0}
+    await delivery.take([sender.raw(numbered(0), a_case(), headers={"x-odd": b"\xff\xfe"})])
     await sql.execute("UPDATE parked SET next_try = clock_timestamp()")
     async with retrying(delivery):
         await eventually(lambda: tries(sql, 0, 1))
-    assert await parked(sql) == [(0, "waiting", "UnknownEvent")]
+    assert await parked(sql) == [(0, "waiting", "Unprocessable")]
 
 
 async def tries(sql: Sql, pos: int, number: int) -> bool:
