@@ -235,6 +235,21 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
             self._progress.clear()
             await self._progress.wait()
 
+    def committed(self) -> dict[tuple[str, int], int]:
+        """What this process has committed, by logical topic and partition; of the partitions that it has."""
+        own = self._consumer.assignment() if self._consumer is not None else frozenset()
+        return {self._logical(place): at for place, at in self._committed.items() if place in own}
+
+    async def ends(self) -> dict[tuple[str, int], int]:
+        """Where the partitions that this process has end now. Raises `KafkaError`."""
+        consumer = self._consumer
+        if consumer is None or not (own := consumer.assignment()):
+            return {}
+        return {self._logical(place): end for place, end in (await consumer.end_offsets(list(own))).items()}
+
+    def _logical(self, place: TopicPartition) -> tuple[str, int]:
+        return place.topic.removeprefix(self._settings.topic_prefix), place.partition
+
     async def commit(self) -> None:
         """Commit the offsets of what has taken effect. A lost commit costs a replay, which the inbox absorbs."""
         consumer = self._consumer

@@ -20,13 +20,17 @@ import uvloop
 from aiokafka.errors import KafkaError
 from starlette.types import ASGIApp
 
-from shared import broker, faults, metrics, telemetry
+from shared import broker, checks, faults, heartbeats, metrics, telemetry
+from shared.auditor import Auditor
+from shared.checks import Limits, Offsets, Pulse
 from shared.db import DOORS_WITHIN_S, UNAVAILABLE, Database, Login, lazy_pool
 from shared.delivery import Absorb, Delivery
 from shared.errors import places_of
 from shared.http import metrics as metrics_door
+from shared.http.health import Health
 from shared.migrate import app_of, loop_of
 from shared.relay import Relay
+from shared.sealer import Sealer
 from shared.settings import Settings
 from shared.timers import BATCH, Action, TimerLoop
 from shared.types import AgencyId, Lane
@@ -40,6 +44,10 @@ GARBAGE_AFTER = 20_000
 """New objects between two looks for cyclic garbage; a batch of some hundred events makes as many and keeps none."""
 CRISIS_POOL = 4
 LOOP_POOL = 4
+
+
+class OffBus(Exception):
+    """This process has not reached Kafka yet."""
 
 
 class _Server(uvicorn.Server):
@@ -63,8 +71,12 @@ class Process:
             Relay(login(service, settings, loop=True), lane, self.producer, db.signals, prefix=settings.topic_prefix)
             for lane in Lane
         ]
+        self.auditor = Auditor(db, self, replica=settings.replica, limits=Limits(late_s=settings.late_s))
         self._groups: list[broker.Group] = []
-        self._loops: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self._loops: list[Callable[[], Coroutine[Any, Any, None]]] = [
+            Sealer(login(service, settings, loop=True)).run,
+            self.auditor.run,
+        ]
         self._app: ASGIApp | None = None
         self._sources = [metrics.HOUSE]
         self._on_bus = False
@@ -136,6 +148,28 @@ class Process:
         except UNAVAILABLE:
             database = False
         return {"database": bool(database), "bus": self._on_bus, "relay": not any(r.stuck for r in self.relays)}
+
+    @property
+    def health(self) -> Health:
+        """What the doors of health are answered from."""
+        return Health(self.ready, self.pulses)
+
+    async def pulses(self) -> list[Pulse]:
+        """How all four services are. Raises what the database raises."""
+        async with self.db.loop() as connection:
+            beats = await heartbeats.read(connection)
+        return checks.pulses(beats, self.settings.deadman_s)
+
+    def committed(self) -> Offsets:
+        """What the consumers of this process have committed, of the partitions that they have."""
+        return {place: at for group in self._groups for place, at in group.committed().items()}
+
+    async def ends(self) -> Offsets:
+        """Where those partitions end now. Raises when Kafka does not answer, or never has."""
+        if not self._on_bus:
+            raise OffBus
+        found = await asyncio.gather(*(group.ends() for group in self._groups))
+        return {place: end for ends in found for place, end in ends.items()}
 
     def _servers(self) -> list[_Server]:
         if self._app is None:

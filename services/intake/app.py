@@ -15,12 +15,12 @@ from services.intake.routes.sheets import problem_page, sheets_of
 from services.intake.routes.speech import read_speech
 from services.intake.routes.taking import Taking
 from services.intake.settings import IntakeSettings
-from shared import timers, vault
+from shared import effects, timers, vault
 from shared.db import Database, Transaction
 from shared.events import MatchingFact, NotifyFact, ReferralFact
 from shared.events.envelope import MATCHING, NOTIFY, NOTIFY_CRISIS, REFERRAL, REFERRAL_CRISIS
 from shared.http import foundation, health
-from shared.http.health import Readiness
+from shared.http.health import Health
 from shared.process import launch, opened
 from shared.timers import Fired
 from shared.types import REGION, Lane
@@ -47,7 +47,7 @@ def desk_of(db: Database, settings: IntakeSettings, *, crisis: Database | None =
     )
 
 
-def intake_app(desk: Desk, ready: Readiness) -> FastAPI:
+def intake_app(desk: Desk, watched: Health) -> FastAPI:
     """Every door of intake."""
     app = FastAPI(title="Intake", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     taking = Taking(desk)
@@ -59,7 +59,7 @@ def intake_app(desk: Desk, ready: Readiness) -> FastAPI:
         larger_bodies=agency.LARGER_BODIES,
         https=desk.manners.https,
     )
-    app.include_router(health.router(ready))
+    app.include_router(health.router(watched))
     app.include_router(public.router(desk, taking))
     app.include_router(requester.router(desk))
     app.include_router(listings.router(sheets))
@@ -95,13 +95,14 @@ async def main() -> None:
         )
         for lane in (Lane.ORDINARY, Lane.CRISIS):
             process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), fire))
+        process.auditor.compare(effects.cases)
         desk = desk_of(process.doors_of(Lane.ORDINARY), settings, crisis=process.doors_of(Lane.CRISIS))
         rounds = timers.in_one_transaction(process.db, partial(names.fire, keyring=desk.keyring), beside=[REGION])
         parting = timers.in_one_transaction(process.db, cases.part)
         telling = timers.in_one_transaction(process.db, published.fire)
         of_kinds = {timers.APART: parting, names.ROUND: rounds, names.ONCE: rounds, published.ROUND: telling}
         process.on_timers(Lane.BULK, timers.by_kind(of_kinds), batch=ROUNDS_AT_ONCE)
-        process.serve(intake_app(desk, process.ready))
+        process.serve(intake_app(desk, process.health))
         await process.run()
 
 
