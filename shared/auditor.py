@@ -32,7 +32,7 @@ TAIL = 200
 ROUND = 300
 """So many older links are verified in every pass as well, the next ones in the next: in time all of them."""
 
-_LATE = """
+LATE = """
 SELECT 'timers_overdue' AS name, count(*) AS count,
        coalesce(extract(epoch FROM (SELECT region.now()) - min(due_at)), 0)::float8 AS seconds
   FROM timers WHERE lane = ANY ('{0,1,2}'::smallint[]) AND due_at < (SELECT region.now()) - make_interval(secs => $1)
@@ -53,7 +53,7 @@ _LAST = "SELECT coalesce(max(audit_id), 0) FROM audit_chain"
 
 async def late(connection: Connection, limits: Limits) -> list[Finding]:
     """What is late in the schema that comes first, but for what is open."""
-    rows = await connection.fetch(_LATE, limits.late_s)
+    rows = await connection.fetch(LATE, limits.late_s)
     return checks.measured(((row["name"], row["count"], row["seconds"]) for row in rows), limits)
 
 

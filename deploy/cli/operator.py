@@ -39,6 +39,7 @@ class Region:
 
     db: Database
     keyring: Keyring
+    settings: Settings
 
 
 @asynccontextmanager
@@ -46,7 +47,7 @@ async def _opened(settings: Settings, keyring: Keyring) -> AsyncIterator[Region]
     pool = await open_pool(settings.login("intake"), size=2)
     try:
         # The operator has one login; what it emits is published by intake's own relay.
-        yield Region(Database(pool, pool, "intake"), keyring)
+        yield Region(Database(pool, pool, "intake"), keyring, settings)
     finally:
         await pool.close()
 
