@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 
 EVERY_S = 5.0
 DUTY = 20
-"""A pass is followed by a rest at least so many times as long."""
+"""A pass is followed by a rest at least so many times as long, but never longer than `REST_S`."""
+REST_S = 20.0
 PASS_WITHIN_S = 20.0
 BUS_WITHIN_S = 5.0
 EFFECTS_EVERY_S = 300.0
@@ -143,7 +144,7 @@ class Auditor:
                     await self.once()
             except UNAVAILABLE as error:
                 log.warning("the auditor waits for the database: %s", type(error).__name__)
-            await asyncio.sleep(max(EVERY_S, DUTY * (clock.monotonic() - began)))
+            await asyncio.sleep(min(max(EVERY_S, DUTY * (clock.monotonic() - began)), REST_S))
 
     async def once(self) -> list[Finding]:
         """One pass, and its beat."""

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from shared.chain import Bad
-
 Check = Literal[
     "audit_chain",
     "audit_effects",
@@ -116,13 +114,6 @@ def of_effects(effects: Iterable[Effect]) -> list[Finding]:
     """Effects that have no act, or acts without effect."""
     off = sum(abs(one.acts - one.effects) for one in effects)
     return [Finding("audit_effects", off)] if off else []
-
-
-def of_chain(bad: Sequence[Bad]) -> list[Finding]:
-    """The chains that do not hold."""
-    late = [one for one in bad if one.kind == "unsealed"]
-    found: list[tuple[Check, int]] = [("audit_chain", len(bad) - len(late)), ("audit_unsealed", len(late))]
-    return [Finding(check, count) for check, count in found if count]
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,6 @@ from collections.abc import Mapping, Sequence
 from shared.checks import Beat, Finding
 from shared.db import Connection
 
-KEPT = "1 day"
-"""A replica that is no more is forgotten after so long."""
-
 _BEAT = """
 INSERT INTO region.heartbeats(service, replica, clean_at, failed, details)
 VALUES ($1, $2, CASE WHEN $3::text[] = '{}' THEN clock_timestamp() END, $3, $4::jsonb)
@@ -18,7 +15,7 @@ ON CONFLICT (service, replica) DO UPDATE
    SET checked_at = excluded.checked_at, clean_at = coalesce(excluded.clean_at, heartbeats.clean_at),
        failed = excluded.failed, details = excluded.details
 """
-_FORGET = f"DELETE FROM region.heartbeats WHERE service = $1 AND checked_at < clock_timestamp() - interval '{KEPT}'"  # noqa: S608 - a constant
+_FORGET = "DELETE FROM region.heartbeats WHERE service = $1 AND checked_at < clock_timestamp() - interval '1 day'"
 _READ = """
 SELECT service, replica, extract(epoch FROM clock_timestamp() - checked_at)::float8 AS checked_s,
        extract(epoch FROM clock_timestamp() - clean_at)::float8 AS clean_s, failed
@@ -29,14 +26,13 @@ SELECT service, replica, extract(epoch FROM clock_timestamp() - checked_at)::flo
 async def beat(
     connection: Connection, service: str, replica: str, found: Sequence[Finding], *, told: Mapping[str, float]
 ) -> None:
-    """Say what one pass has found, and numbers that are no finding. Runs as the service's `loop`."""
+    """Say what one pass has found, and numbers that are no finding. Runs as the service's `loop`.
+
+    Replicas of it that have said nothing for a day are forgotten.
+    """
     details = {one.check: {"count": one.count, "seconds": round(one.seconds)} for one in found}
     failed = sorted({one.check for one in found})
     await connection.execute(_BEAT, service, replica, failed, json.dumps({**details, **told}))
-
-
-async def forget(connection: Connection, service: str) -> None:
-    """Forget replicas that have said nothing for a day."""
     await connection.execute(_FORGET, service)
 
 

@@ -20,9 +20,9 @@ import uvloop
 from aiokafka.errors import KafkaError
 from starlette.types import ASGIApp
 
-from shared import broker, checks, faults, heartbeats, metrics, telemetry
+from shared import broker, checks, clock, faults, heartbeats, metrics, telemetry
 from shared.auditor import Auditor
-from shared.checks import Limits, Offsets, Pulse
+from shared.checks import Beat, Limits, Offsets, Pulse
 from shared.db import DOORS_WITHIN_S, UNAVAILABLE, Database, Login, lazy_pool
 from shared.delivery import Absorb, Delivery
 from shared.errors import places_of
@@ -42,6 +42,7 @@ CATCH_UP_WITHIN_S = 30.0
 STOP_WITHIN_S = 10.0
 GARBAGE_AFTER = 20_000
 """New objects between two looks for cyclic garbage; a batch of some hundred events makes as many and keeps none."""
+ASKED_EVERY_S = 1.0
 CRISIS_POOL = 4
 LOOP_POOL = 4
 
@@ -78,6 +79,7 @@ class Process:
             self.auditor.run,
         ]
         self._app: ASGIApp | None = None
+        self._asking, self._asked_at, self._beats = asyncio.Lock(), float("-inf"), list[Beat]()
         self._sources = [metrics.HOUSE]
         self._on_bus = False
         self._connected = asyncio.Event()
@@ -156,9 +158,12 @@ class Process:
 
     async def pulses(self) -> list[Pulse]:
         """How all four services are. Raises what the database raises."""
-        async with self.db.loop() as connection:
-            beats = await heartbeats.read(connection)
-        return checks.pulses(beats, self.settings.deadman_s)
+        # The door is public: whoever asks again and again gets the same answer, and one connection for all.
+        async with self._asking:
+            if clock.monotonic() - self._asked_at >= ASKED_EVERY_S:
+                async with self.db.loop() as connection:
+                    self._beats, self._asked_at = await heartbeats.read(connection), clock.monotonic()
+        return checks.pulses(self._beats, self.settings.deadman_s)
 
     def committed(self) -> Offsets:
         """What the consumers of this process have committed, of the partitions that they have."""

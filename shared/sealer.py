@@ -48,7 +48,7 @@ ON CONFLICT (act) DO UPDATE SET entries = audit_counts.entries + excluded.entrie
 """
 # Whoever can still add an entry up to `last` has its number already, and that is below `next` (shared/audit.py).
 _MOMENT = """
-SELECT coalesce((SELECT max(id) FROM audit), 0) AS last,
+SELECT (SELECT floor FROM audit_floor) AS floor, coalesce((SELECT max(id) FROM audit), 0) AS last,
        pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next,
        pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest
 """
@@ -56,8 +56,9 @@ SELECT coalesce((SELECT max(id) FROM audit), 0) AS last,
 
 @dataclass(frozen=True)
 class _Moment:
-    """What was there: the highest entry, the next transaction's number, and that of the oldest that was under way."""
+    """What was there: floor, highest entry, the next transaction's number, and that of the oldest under way."""
 
+    floor: int
     last: int
     next: int
     oldest: int
@@ -65,7 +66,7 @@ class _Moment:
 
 async def _now(connection: Connection) -> _Moment:
     [row] = await connection.fetch(_MOMENT)
-    return _Moment(row["last"], row["next"], row["oldest"])
+    return _Moment(row["floor"], row["last"], row["next"], row["oldest"])
 
 
 def entry_of(row: Row) -> Entry | None:
@@ -120,22 +121,23 @@ class Sealer:
 
     async def sealed(self, connection: Connection) -> int:
         """Link one batch in one transaction; returns how many entries it had. Only the holder of the lock calls it."""
+        now = await _now(connection)
+        if now.last == now.floor:
+            return 0
         async with connection.transaction():
-            floor = await connection.fetchval("SELECT floor FROM audit_floor")
-            now = await _now(connection)
-            rows = await connection.fetch(_UNLINKED, floor, self._batch)
+            rows = await connection.fetch(_UNLINKED, now.floor, self._batch)
             if rows:
                 await _link(connection, self._login.schema, [entry for row in rows if (entry := entry_of(row))])
             if len(rows) < self._batch:
-                await self._raise_floor(connection, floor, now)
+                await self._raise_floor(connection, now)
         return len(rows)
 
-    async def _raise_floor(self, connection: Connection, floor: int, now: _Moment) -> None:
+    async def _raise_floor(self, connection: Connection, now: _Moment) -> None:
         """Whoever had begun at the remembered moment is through, and what they wrote has just been linked."""
         before = self._moment
         if before is not None and now.oldest < before.next:
             return
-        if before is not None and before.last > floor:
+        if before is not None and before.last > now.floor:
             await connection.execute("UPDATE audit_floor SET floor = $1", before.last)
         self._moment = now
 

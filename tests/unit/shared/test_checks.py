@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared import checks
-from shared.chain import Bad
 from shared.checks import SERVICES, Beat, Effect, Finding, Limits
-from tests.unit.shared.test_chain import AGENCY
 
 PLACE, OTHER = ("peerline.intake", 0), ("peerline.intake", 1)
 LIMITS = Limits()
@@ -70,11 +68,6 @@ def test_what_has_just_come_in_does_not_stand_though_nothing_had_come_for_long()
 def test_effects_and_acts_that_are_not_as_many_are_counted() -> None:
     assert checks.of_effects([Effect("cases", 3, 3)]) == []
     assert checks.of_effects([Effect("cases", 3, 5), Effect("tombstones", 2, 1)]) == [Finding("audit_effects", 3)]
-
-
-def test_chains_that_do_not_hold_are_told_apart_from_entries_that_wait() -> None:
-    found = checks.of_chain([Bad("intake", AGENCY, 1, 1, "edited"), Bad("intake", AGENCY, None, 2, "unsealed")])
-    assert found == [Finding("audit_chain", 1), Finding("audit_unsealed", 1)]
 
 
 def beats(*more: Beat, without: str = "") -> list[Beat]:
