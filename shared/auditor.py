@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from shared import checks, clock, heartbeats, inbox, open_things, sealer
-from shared.checks import Finding, Limits, Offsets, Standing
+from shared.checks import Bounds, Finding, Limits, Offsets, Standing
 from shared.db import UNAVAILABLE, Connection, Database
 from shared.effects import Comparison
 from shared.errors import places_of
@@ -71,13 +71,14 @@ async def failed(
     *,
     limits: Limits | None = None,
     committed: Offsets | None = None,
-    ends: Offsets | None = None,
+    bounds: Bounds | None = None,
     effects: Sequence[Comparison] = (),
 ) -> list[Finding]:
     """One pass that remembers nothing, over a connection as the service's `loop`; for whoever looks at rest.
 
-    `ends` are Kafka's end offsets by logical topic and partition, `committed` those of the groups; without `ends`
-    positions are not compared. Audit entries must have been sealed by then (`Sealer.sealed`).
+    `bounds` are Kafka's offsets by logical topic and partition, of the first record there is and of the next one to
+    come; `committed` are those of the groups. Without `bounds` positions are not compared. Audit entries must have been
+    sealed by then (`Sealer.sealed`).
     """
     limits = limits or Limits()
     found = [
@@ -85,9 +86,9 @@ async def failed(
         *await late(connection, limits),
         *await tail(connection, service),
     ]
-    if ends is not None:
+    if bounds is not None:
         stored = await inbox.load_positions(connection)
-        found += checks.of_positions(stored, committed=committed or {}, ends=ends)
+        found += checks.of_positions(stored, committed=committed or {}, bounds=bounds)
     for compare in effects:
         found += checks.of_effects(await compare(connection))
     return found
@@ -100,8 +101,8 @@ class Bus(Protocol):
         """The offsets that were committed."""
         ...
 
-    async def ends(self) -> Offsets:
-        """The end offsets, looked up now. Raises when Kafka does not answer."""
+    async def bounds(self) -> Bounds:
+        """Where the partitions begin and end, looked up now. Raises when Kafka does not answer."""
         ...
 
 
@@ -183,15 +184,15 @@ class Auditor:
     async def _positions(self, stored: Offsets, committed: Offsets) -> list[Finding]:
         try:
             async with asyncio.timeout(BUS_WITHIN_S):
-                ends = await self._bus.ends()
+                bounds = await self._bus.bounds()
         except Exception as error:
             log.warning("the auditor cannot ask Kafka: %s at %s", type(error).__name__, places_of(error))
             return [Finding("bus_unreachable", 1)]
         now, memory = clock.monotonic(), self._memory
-        memory.places = checks.standing(memory.places, stored, ends, now)
-        memory.lag = checks.lag_of(stored, ends)
+        memory.places = checks.standing(memory.places, stored, bounds, now)
+        memory.lag = checks.lag_of(stored, bounds)
         return [
-            *checks.of_positions(stored, committed=committed, ends=ends),
+            *checks.of_positions(stored, committed=committed, bounds=bounds),
             *checks.stands(memory.places, now, self._limits),
         ]
 

@@ -240,12 +240,13 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
         own = self._consumer.assignment() if self._consumer is not None else frozenset()
         return {self._logical(place): at for place, at in self._committed.items() if place in own}
 
-    async def ends(self) -> dict[tuple[str, int], int]:
-        """Where the partitions that this process has end now. Raises `KafkaError`."""
+    async def bounds(self) -> dict[tuple[str, int], tuple[int, int]]:
+        """Where the partitions that this process has begin and end now. Raises `KafkaError`."""
         consumer = self._consumer
-        if consumer is None or not (own := consumer.assignment()):
+        if consumer is None or not (own := list(consumer.assignment())):
             return {}
-        return {self._logical(place): end for place, end in (await consumer.end_offsets(list(own))).items()}
+        begins, ends = await consumer.beginning_offsets(own), await consumer.end_offsets(own)
+        return {self._logical(place): (begins[place], ends[place]) for place in own}
 
     def _logical(self, place: TopicPartition) -> tuple[str, int]:
         return place.topic.removeprefix(self._settings.topic_prefix), place.partition

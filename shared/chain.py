@@ -8,13 +8,14 @@ tables can also write a chain anew; that is seen against heads that are kept els
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
-DOMAIN = b"peerline.audit.1"
+DOMAIN = "peerline.audit.1"
 """First in every hash; another encoding gets another one."""
 GENESIS = bytes(32)
 """What stands before the first link of a chain."""
@@ -71,18 +72,24 @@ class Bad:
     kind: Kind
 
 
-def _framed(value: bytes | None) -> bytes:
-    return _NOTHING if value is None else len(value).to_bytes(4, "big") + value
+_FIXED = struct.Struct(">I16sIqIqIqIq")
+"""Agency, seq, id, xid and at, each behind its length."""
+_ID = b"\x00\x00\x00\x10"
 
 
-def _number(value: int) -> bytes:
-    return value.to_bytes(8, "big", signed=True)
+def _text(value: str) -> bytes:
+    told = value.encode()
+    return len(told).to_bytes(4, "big") + told
+
+
+def _id(value: UUID | None) -> bytes:
+    return _NOTHING if value is None else _ID + value.bytes
 
 
 def _micros(at: datetime) -> int:
     # PostgreSQL's infinity comes without a zone.
-    aware = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return (aware - _EPOCH) // timedelta(microseconds=1)
+    since = (at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def encoded(service: str, seq: int, entry: Entry) -> bytes:
@@ -91,22 +98,18 @@ def encoded(service: str, seq: int, entry: Entry) -> bytes:
     In this order, each behind its length in four bytes (all ones: NULL): domain, service, agency, seq, id, xid, at
     (microseconds since 1970), actor, act, subject, cause. Numbers have eight bytes, big-endian; ids sixteen.
     """
-    ids = (entry.actor, entry.subject, entry.cause)
-    actor, subject, cause = (None if one is None else one.bytes for one in ids)
-    fields = (
-        DOMAIN,
-        service.encode(),
-        entry.agency_id.bytes,
-        _number(seq),
-        _number(entry.audit_id),
-        _number(entry.xid),
-        _number(_micros(entry.at)),
-        actor,
-        entry.act.encode(),
-        subject,
-        cause,
+    numbers = (8, seq, 8, entry.audit_id, 8, entry.xid, 8, _micros(entry.at))
+    return b"".join(
+        (
+            _text(DOMAIN),
+            _text(service),
+            _FIXED.pack(16, entry.agency_id.bytes, *numbers),
+            _id(entry.actor),
+            _text(entry.act),
+            _id(entry.subject),
+            _id(entry.cause),
+        )
     )
-    return b"".join(map(_framed, fields))
 
 
 def link(service: str, head: Head, entry: Entry) -> Link:

@@ -20,6 +20,7 @@ Check = Literal[
     "open_without_due",
     "outbox_old",
     "parked_untried",
+    "position_before_begin",
     "position_beyond_end",
     "timers_overdue",
 ]
@@ -33,6 +34,8 @@ SERVICES = ("intake", "matching", "referral", "notify")
 Place = tuple[str, int]
 """A logical topic and one of its partitions."""
 Offsets = Mapping[Place, int]
+Bounds = Mapping[Place, tuple[int, int]]
+"""Where Kafka's partitions begin, since older records are deleted, and end."""
 
 
 @dataclass(frozen=True)
@@ -64,33 +67,43 @@ def measured(rows: Iterable[tuple[Check, int, float]], limits: Limits) -> list[F
     ]
 
 
-def of_positions(stored: Offsets, *, committed: Offsets, ends: Offsets) -> list[Finding]:
-    """Whether positions and Kafka agree, at the places that are among `ends`, which were looked up last.
+def of_positions(stored: Offsets, *, committed: Offsets, bounds: Bounds) -> list[Finding]:
+    """Whether positions and Kafka agree, at the places that are among `bounds`, which were looked up last.
 
     `committed` was looked up first: what is committed is stored, and what is stored was read.
     """
-    beyond = [stored[place] - end for place, end in ends.items() if stored.get(place, 0) > end]
-    ahead = [at - stored.get(place, 0) for place, at in committed.items() if at > stored.get(place, 0)]
-    found: list[tuple[Check, list[int]]] = [("position_beyond_end", beyond), ("committed_ahead", ahead)]
-    return [Finding(check, len(offsets)) for check, offsets in found if offsets]
+    at = read_up_to(stored, bounds)
+    beyond = [place for place, (_, end) in bounds.items() if stored.get(place, 0) > end]
+    before = [place for place, (begin, _) in bounds.items() if stored.get(place, begin) < begin]
+    ahead = [place for place, offset in committed.items() if place in bounds and offset > at[place]]
+    found: list[tuple[Check, list[Place]]] = [
+        ("position_beyond_end", beyond),
+        ("position_before_begin", before),
+        ("committed_ahead", ahead),
+    ]
+    return [Finding(check, len(places)) for check, places in found if places]
 
 
-def lag_of(stored: Offsets, ends: Offsets) -> int:
+def read_up_to(stored: Offsets, bounds: Bounds) -> Offsets:
+    """Where each place stands. Where nothing was ever read, or what is stored is no more, at the beginning."""
+    return {place: max(stored.get(place, 0), begin) for place, (begin, _) in bounds.items()}
+
+
+def lag_of(stored: Offsets, bounds: Bounds) -> int:
     """Records at these places that have not taken effect yet."""
-    return sum(max(0, end - stored.get(place, 0)) for place, end in ends.items())
+    return sum(max(0, bounds[place][1] - at) for place, at in read_up_to(stored, bounds).items())
 
 
 Standing = Mapping[Place, tuple[int, float]]
 """Where a place stands and since when, in seconds that only go forward."""
 
 
-def standing(before: Standing, stored: Offsets, ends: Offsets, now: float) -> Standing:
+def standing(before: Standing, stored: Offsets, bounds: Bounds, now: float) -> Standing:
     """The same one look later: who has moved, or has nothing more to read, stands since now."""
     after: dict[Place, tuple[int, float]] = {}
-    for place, end in ends.items():
-        at = stored.get(place, 0)
+    for place, at in read_up_to(stored, bounds).items():
         then = before.get(place)
-        still = then is not None and then[0] == at and at < end
+        still = then is not None and then[0] == at and at < bounds[place][1]
         after[place] = (at, then[1] if still and then else now)
     return after
 

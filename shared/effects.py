@@ -43,7 +43,7 @@ UNION ALL
 SELECT 'closed cases that stand', count(*), 0 FROM cases c
  WHERE EXISTS (SELECT FROM tombstones t WHERE t.case_id = c.case_id AND t.agency_id = c.agency_id AND t.closed)
 UNION ALL
-SELECT 'acts of the trail', (SELECT count(*) FROM audit), (SELECT sum(entries) FROM audit_counts)::bigint
+SELECT 'acts of the trail', (SELECT count(*) FROM audit), (SELECT coalesce(sum(entries), 0)::bigint FROM audit_counts)
      + (SELECT count(*) FROM audit a WHERE NOT EXISTS (SELECT FROM audit_chain c WHERE c.audit_id = a.id))
 """
 
@@ -54,4 +54,4 @@ async def ends(connection: Connection) -> list[Effect]:
     Reads the whole trail.
     """
     rows = await connection.fetch(_ENDS, CLOSED, WITHDRAWN)
-    return [Effect(row["name"], row["acts"] or 0, row["effects"]) for row in rows]
+    return [Effect(row["name"], row["acts"], row["effects"]) for row in rows]

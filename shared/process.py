@@ -22,7 +22,7 @@ from starlette.types import ASGIApp
 
 from shared import broker, checks, clock, faults, heartbeats, metrics, telemetry
 from shared.auditor import Auditor
-from shared.checks import Beat, Limits, Offsets, Pulse
+from shared.checks import Beat, Bounds, Limits, Offsets, Pulse
 from shared.db import DOORS_WITHIN_S, UNAVAILABLE, Database, Login, lazy_pool
 from shared.delivery import Absorb, Delivery
 from shared.errors import places_of
@@ -169,12 +169,12 @@ class Process:
         """What the consumers of this process have committed, of the partitions that they have."""
         return {place: at for group in self._groups for place, at in group.committed().items()}
 
-    async def ends(self) -> Offsets:
-        """Where those partitions end now. Raises when Kafka does not answer, or never has."""
+    async def bounds(self) -> Bounds:
+        """Where those partitions begin and end now. Raises when Kafka does not answer, or never has."""
         if not self._on_bus:
             raise OffBus
-        found = await asyncio.gather(*(group.ends() for group in self._groups))
-        return {place: end for ends in found for place, end in ends.items()}
+        found = await asyncio.gather(*(group.bounds() for group in self._groups))
+        return {place: bounds for one in found for place, bounds in one.items()}
 
     def _servers(self) -> list[_Server]:
         if self._app is None:

@@ -28,6 +28,8 @@ _LOCK_SPACE = 0x7365616C
 """The first half of the advisory lock's key; the second is the schema."""
 
 _COLUMNS = "a.id, a.xid::text::bigint AS xid, a.agency_id, a.at, a.actor, a.act, a.subject, a.cause"
+# Looked up entry by entry: for a page of links the planner would rather read the whole trail.
+_ENTRY = "LEFT JOIN LATERAL (SELECT * FROM audit WHERE id = c.audit_id OFFSET 0) a ON true"
 _UNLINKED = f"""
 SELECT {_COLUMNS}
   FROM audit a WHERE a.id > $1 AND NOT EXISTS (SELECT FROM audit_chain c WHERE c.audit_id = a.id)
@@ -169,14 +171,16 @@ async def _link(connection: Connection, service: str, entries: Sequence[Entry]) 
 
 _PAGE = f"""
 SELECT c.agency_id AS of_agency, c.seq, c.audit_id, c.prev, c.hash, {_COLUMNS}
-  FROM audit_chain c LEFT JOIN audit a ON a.id = c.audit_id
- WHERE (c.agency_id, c.seq) > ($1, $2) ORDER BY c.agency_id, c.seq LIMIT $3
+  FROM (SELECT * FROM audit_chain WHERE (agency_id, seq) > ($1, $2) ORDER BY agency_id, seq LIMIT $3) c
+  {_ENTRY} ORDER BY c.agency_id, c.seq
 """  # noqa: S608 - nothing but our own columns
 _SEGMENT = f"""
 SELECT c.agency_id AS of_agency, c.seq, c.audit_id, c.prev, c.hash, {_COLUMNS}, before.hash AS kept
-  FROM audit_chain c LEFT JOIN audit a ON a.id = c.audit_id
-  LEFT JOIN audit_chain before ON before.agency_id = c.agency_id AND before.seq = c.seq - 1
- WHERE c.audit_id > $1 ORDER BY c.audit_id LIMIT $2
+  FROM (SELECT * FROM audit_chain WHERE audit_id > $1 ORDER BY audit_id LIMIT $2) c
+  {_ENTRY}
+  LEFT JOIN LATERAL (SELECT hash FROM audit_chain b WHERE b.agency_id = c.agency_id AND b.seq = c.seq - 1 OFFSET 0)
+       before ON true
+ ORDER BY c.audit_id
 """  # noqa: S608 - nothing but our own columns
 
 

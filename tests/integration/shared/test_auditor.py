@@ -16,7 +16,7 @@ from services.notify.store.watch import WORDS
 from shared import auditor, effects, heartbeats, open_things
 from shared.audit import Entry, record
 from shared.auditor import Auditor
-from shared.checks import SERVICES, Finding, Limits, Offsets, Place
+from shared.checks import SERVICES, Bounds, Finding, Limits, Offsets, Place
 from shared.db import Connection, Database, connect
 from shared.effects import BEGUN, CLOSED
 from shared.migrate import loop_of
@@ -34,16 +34,16 @@ PLACE: Place = ("peerline.intake", 0)
 class Kafka:
     """What the consumers of a process know."""
 
-    def __init__(self, committed: Offsets | None = None, ends: Offsets | None = None) -> None:
-        self._committed, self._ends, self.away = committed or {}, ends or {}, False
+    def __init__(self, bounds: Bounds | None = None) -> None:
+        self._bounds, self.away = bounds or {}, False
 
     def committed(self) -> Offsets:
-        return self._committed
+        return {}
 
-    async def ends(self) -> Offsets:
+    async def bounds(self) -> Bounds:
         if self.away:
             raise TimeoutError
-        return self._ends
+        return self._bounds
 
 
 @pytest_asyncio.fixture
@@ -53,12 +53,12 @@ async def loop(database: TestDatabase) -> AsyncIterator[Connection]:
     await connection.close()
 
 
-async def found(loop: Connection, *, committed: Offsets | None = None, ends: Offsets | None = None) -> dict[str, int]:
-    return {one.check: one.count for one in await auditor.failed(loop, SERVICE, committed=committed, ends=ends)}
+async def found(loop: Connection, *, committed: Offsets | None = None, bounds: Bounds | None = None) -> dict[str, int]:
+    return {one.check: one.count for one in await auditor.failed(loop, SERVICE, committed=committed, bounds=bounds)}
 
 
 async def test_nothing_is_found_where_nothing_is(loop: Connection) -> None:
-    assert await found(loop, ends={}) == {}
+    assert await found(loop, bounds={}) == {}
 
 
 CASE = """
@@ -131,9 +131,10 @@ async def test_an_event_that_does_not_reach_the_bus_is_found(loop: Connection, s
 
 async def test_positions_beyond_the_end_and_commits_ahead_of_them_are_found(loop: Connection, sql: Sql) -> None:
     await sql.execute("INSERT INTO positions VALUES ($1, $2, 7)", *PLACE)
-    assert await found(loop, ends={PLACE: 7}, committed={PLACE: 7}) == {}
-    assert await found(loop, ends={PLACE: 6}) == {"position_beyond_end": 1}
-    assert await found(loop, ends={PLACE: 9}, committed={PLACE: 8}) == {"committed_ahead": 1}
+    assert await found(loop, bounds={PLACE: (7, 7)}, committed={PLACE: 7}) == {}
+    assert await found(loop, bounds={PLACE: (0, 6)}) == {"position_beyond_end": 1}
+    assert await found(loop, bounds={PLACE: (8, 9)}) == {"position_before_begin": 1}
+    assert await found(loop, bounds={PLACE: (0, 9)}, committed={PLACE: 8}) == {"committed_ahead": 1}
 
 
 async def write(db: Database, *acts: str) -> None:
@@ -199,7 +200,7 @@ async def test_cases_that_never_began_or_were_never_closed_are_found(database: T
 
 
 async def test_the_beat_has_names_and_counts_and_stops_while_a_check_fails(db: Database, sql: Sql) -> None:
-    kafka = Kafka(ends={PLACE: 3})
+    kafka = Kafka({PLACE: (0, 3)})
     watching = Auditor(db, kafka, replica="0", limits=LIMITS)
     await watching.once()
     clean = await sql.fetchval("SELECT clean_at FROM region.heartbeats")

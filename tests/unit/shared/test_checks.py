@@ -24,44 +24,46 @@ def test_nothing_counted_is_no_finding_and_ages_below_their_limit_are_none() -> 
 
 
 @pytest.mark.parametrize(
-    ("stored", "committed", "ends", "found"),
+    ("stored", "committed", "bounds", "found"),
     [
-        ({PLACE: 5}, {PLACE: 5}, {PLACE: 5}, []),
-        ({PLACE: 5}, {}, {PLACE: 9}, []),
-        ({PLACE: 5}, {PLACE: 3}, {PLACE: 5}, []),
-        ({}, {}, {PLACE: 0}, []),
-        ({PLACE: 5, OTHER: 7}, {}, {PLACE: 4}, ["position_beyond_end"]),
-        ({PLACE: 5}, {PLACE: 6}, {PLACE: 9}, ["committed_ahead"]),
-        ({}, {PLACE: 1}, {PLACE: 1}, ["committed_ahead"]),
-        ({PLACE: 5}, {PLACE: 6}, {PLACE: 4}, ["position_beyond_end", "committed_ahead"]),
+        ({PLACE: 5}, {PLACE: 5}, {PLACE: (0, 5)}, []),
+        ({PLACE: 5}, {}, {PLACE: (5, 9)}, []),
+        ({PLACE: 5}, {PLACE: 3}, {PLACE: (0, 5)}, []),
+        ({}, {}, {PLACE: (0, 0)}, []),
+        # Nothing was ever read where everything had been deleted before: who begins there commits the beginning.
+        ({}, {PLACE: 7}, {PLACE: (7, 7)}, []),
+        ({PLACE: 5, OTHER: 7}, {}, {PLACE: (0, 4)}, ["position_beyond_end"]),
+        ({PLACE: 5}, {}, {PLACE: (6, 9)}, ["position_before_begin"]),
+        ({PLACE: 5}, {PLACE: 6}, {PLACE: (0, 9)}, ["committed_ahead"]),
+        ({}, {PLACE: 1}, {PLACE: (0, 1)}, ["committed_ahead"]),
+        ({PLACE: 5}, {PLACE: 6}, {PLACE: (0, 4)}, ["position_beyond_end", "committed_ahead"]),
+        ({}, {PLACE: 6}, {}, []),
     ],
 )
 def test_positions_agree_with_kafka(
-    stored: dict[checks.Place, int],
-    committed: dict[checks.Place, int],
-    ends: dict[checks.Place, int],
-    found: list[str],
+    stored: checks.Offsets, committed: checks.Offsets, bounds: checks.Bounds, found: list[str]
 ) -> None:
-    assert [one.check for one in checks.of_positions(stored, committed=committed, ends=ends)] == found
+    assert [one.check for one in checks.of_positions(stored, committed=committed, bounds=bounds)] == found
 
 
-def test_the_lag_is_what_was_not_read_yet() -> None:
-    assert checks.lag_of({PLACE: 5}, {PLACE: 9, OTHER: 2}) == 6
+def test_the_lag_is_what_is_there_and_was_not_read_yet() -> None:
+    assert checks.lag_of({PLACE: 5}, {PLACE: (0, 9), OTHER: (3, 5)}) == 6
 
 
 def test_a_consumer_stands_when_it_has_more_to_read_and_does_not_move_for_long() -> None:
-    places = checks.standing({}, {PLACE: 5, OTHER: 5}, {PLACE: 9, OTHER: 5}, 0)
-    places = checks.standing(places, {PLACE: 5, OTHER: 5}, {PLACE: 9, OTHER: 5}, 61)
+    bounds = {PLACE: (0, 9), OTHER: (7, 7)}
+    places = checks.standing({}, {PLACE: 5}, bounds, 0)
+    places = checks.standing(places, {PLACE: 5}, bounds, 61)
     assert checks.stands(places, 61, LIMITS) == [Finding("consumer_stands", 1, 61)]
     assert checks.stands(places, 60, LIMITS) == []
-    moved = checks.standing(places, {PLACE: 6}, {PLACE: 9}, 62)
+    moved = checks.standing(places, {PLACE: 6}, bounds, 62)
     assert checks.stands(moved, 100, LIMITS) == []
 
 
 def test_what_has_just_come_in_does_not_stand_though_nothing_had_come_for_long() -> None:
-    places = checks.standing({}, {PLACE: 5}, {PLACE: 5}, 0)
-    places = checks.standing(places, {PLACE: 5}, {PLACE: 5}, 1000)
-    places = checks.standing(places, {PLACE: 5}, {PLACE: 6}, 1005)
+    places = checks.standing({}, {PLACE: 5}, {PLACE: (0, 5)}, 0)
+    places = checks.standing(places, {PLACE: 5}, {PLACE: (0, 5)}, 1000)
+    places = checks.standing(places, {PLACE: 5}, {PLACE: (0, 6)}, 1005)
     assert checks.stands(places, 1010, LIMITS) == []
 
 
