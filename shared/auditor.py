@@ -22,9 +22,6 @@ from shared.open_things import CASES, Open, Round
 log = logging.getLogger(__name__)
 
 EVERY_S = 5.0
-DUTY = 20
-"""A pass is followed by a rest at least so many times as long, but never longer than `REST_S`."""
-REST_S = 20.0
 PASS_WITHIN_S = 20.0
 BUS_WITHIN_S = 5.0
 EFFECTS_EVERY_S = 300.0
@@ -139,13 +136,12 @@ class Auditor:
         """Until cancelled. Without the database nothing is said, and silence is what is heard then."""
         # sql-in-loop: a background loop
         while True:
-            began = clock.monotonic()
             try:
                 async with asyncio.timeout(PASS_WITHIN_S):
                     await self.once()
             except UNAVAILABLE as error:
                 log.warning("the auditor waits for the database: %s", type(error).__name__)
-            await asyncio.sleep(min(max(EVERY_S, DUTY * (clock.monotonic() - began)), REST_S))
+            await asyncio.sleep(EVERY_S)
 
     async def once(self) -> list[Finding]:
         """One pass, and its beat."""
