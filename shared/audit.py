@@ -21,9 +21,11 @@ class Entry:
     cause: UUID | None = None
 
 
+# The condition gives the transaction its number before any entry has its id: the sealer reckons with that order.
 _RECORD = """
 INSERT INTO audit(agency_id, act, subject, actor, cause)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::uuid[])
+ WHERE pg_current_xact_id() IS NOT NULL
 """
 
 

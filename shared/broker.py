@@ -247,6 +247,22 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
             self._progress.clear()
             await self._progress.wait()
 
+    def committed(self) -> dict[tuple[str, int], int]:
+        """What this process has committed, by logical topic and partition; of the partitions that it has."""
+        own = self._consumer.assignment() if self._consumer is not None else frozenset()
+        return {self._logical(place): at for place, at in self._committed.items() if place in own}
+
+    async def bounds(self) -> dict[tuple[str, int], tuple[int, int]]:
+        """Where the partitions that this process has begin and end now. Raises `KafkaError`."""
+        consumer = self._consumer
+        if consumer is None or not (own := list(consumer.assignment())):
+            return {}
+        begins, ends = await consumer.beginning_offsets(own), await consumer.end_offsets(own)
+        return {self._logical(place): (begins[place], ends[place]) for place in own}
+
+    def _logical(self, place: TopicPartition) -> tuple[str, int]:
+        return place.topic.removeprefix(self._settings.topic_prefix), place.partition
+
     async def commit(self) -> None:
         """Commit the offsets of what has taken effect. A lost commit costs a replay, which the inbox absorbs."""
         consumer = self._consumer

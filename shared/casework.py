@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Generic, Literal, Protocol, TypeVar
 from uuid import UUID
 
-from shared import anchors, audit, outbox, timers
+from shared import anchors, audit, effects, outbox, timers
 from shared.anchors import Anchor
 from shared.db import Transaction
 from shared.errors import Unprocessable
@@ -198,9 +198,15 @@ async def _emit(tx: Transaction, decisions: Sequence[tuple[Input, Decided[S]]]) 
         [
             audit.Entry(one.agency_id, act, subject=one.case_id, cause=one.cause)
             for one, decided in decisions
-            for act in decided.acts
+            for act in _acts(decided)
         ],
     )
+
+
+def _acts(decided: Decided[S]) -> tuple[str, ...]:
+    """What is decided, and the end with it: every tombstone has its act, in every service."""
+    end = {"withdrawn": effects.WITHDRAWN, "closed": effects.CLOSED, None: None}[decided.ending]
+    return decided.acts if end is None or end in decided.acts else (*decided.acts, end)
 
 
 async def _end(tx: Transaction, book: Book[S], decisions: Sequence[tuple[Input, Decided[S]]]) -> None:

@@ -11,10 +11,14 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from shared.checks import CHECKS
 from shared.db import Connection
 from shared.types import Lane, Urgency
 
 Name = Literal[
+    "peerline_auditor_clean_seconds",
+    "peerline_checks_failed",
+    "peerline_consumer_lag_records",
     "peerline_consumers_over_limit",
     "peerline_open_overdue",
     "peerline_open_things",
@@ -48,6 +52,9 @@ class Gauge:
 
 
 GAUGES: Mapping[Name, Gauge] = {
+    "peerline_auditor_clean_seconds": Gauge("Since the auditor last found everything in order, in any replica."),
+    "peerline_checks_failed": Gauge("What a failed check of the auditor has counted.", "check", CHECKS),
+    "peerline_consumer_lag_records": Gauge("Records on the bus that have not taken effect yet."),
     "peerline_consumers_over_limit": Gauge(
         "1 where a consumer has parked too much: it has stopped; on the crisis lane it goes on.", "lane"
     ),
@@ -82,6 +89,18 @@ SELECT 'peerline_open_overdue', state, count(*) FILTER (WHERE due_at < region.no
   FROM open_things GROUP BY state
 UNION ALL
 SELECT 'peerline_open_without_due', '', count(*)::float8 FROM open_things WHERE owner IS NULL OR due_at IS NULL
+UNION ALL
+SELECT * FROM (
+    SELECT 'peerline_auditor_clean_seconds', '', extract(epoch FROM clock_timestamp() - max(clean_at))::float8
+      FROM region.heartbeats WHERE service = current_schema()
+    UNION ALL
+    SELECT 'peerline_consumer_lag_records', '', sum((details ->> 'lag')::float8)
+      FROM region.heartbeats WHERE service = current_schema() AND checked_at > clock_timestamp() - interval '1 minute'
+) known(name, label, value) WHERE value IS NOT NULL
+UNION ALL
+SELECT 'peerline_checks_failed', name, max((details -> name ->> 'count')::float8)
+  FROM region.heartbeats, unnest(failed) name
+ WHERE service = current_schema() AND checked_at > clock_timestamp() - interval '1 minute' GROUP BY name
 """
 
 

@@ -21,15 +21,18 @@ import uvloop
 from aiokafka.errors import KafkaError
 from starlette.types import ASGIApp
 
-from shared import broker, faults, metrics, telemetry
-from shared.brake import Limits
+from shared import broker, checks, clock, faults, heartbeats, metrics, telemetry
+from shared.auditor import Auditor
+from shared.checks import Beat, Bounds, Limits, Offsets, Pulse
 from shared.db import DOORS_WITHIN_S, UNAVAILABLE, Connection, Database, Login, lazy_pool
 from shared.delivery import Absorb, Delivery
 from shared.errors import places_of
 from shared.http import metrics as metrics_door
+from shared.http.health import Health
 from shared.migrate import app_of, loop_of
 from shared.publisher import Publisher
 from shared.relay import Relay
+from shared.sealer import Sealer
 from shared.settings import Settings
 from shared.timers import BATCH, Action, TimerLoop
 from shared.types import AgencyId, Lane
@@ -41,10 +44,15 @@ CATCH_UP_WITHIN_S = 30.0
 STOP_WITHIN_S = 10.0
 GARBAGE_AFTER = 20_000
 """New objects between two looks for cyclic garbage; a batch of some hundred events makes as many and keeps none."""
+ASKED_EVERY_S = 1.0
 CRISIS_POOL = 4
 LOOP_POOL = 4
 CRISIS_LOOP_POOL = 2
 """Claims of crisis timers and crisis records: they wait for no other loop of this process either."""
+
+
+class OffBus(Exception):
+    """This process has not reached Kafka yet."""
 
 
 class _Server(uvicorn.Server):
@@ -96,10 +104,15 @@ class Process:
             Relay(login(service, settings, loop=True), lane, self.publisher, db.signals, prefix=settings.topic_prefix)
             for lane in Lane
         ]
+        self.auditor = Auditor(db, self, replica=settings.replica, limits=Limits(late_s=settings.late_s))
         self._groups: list[broker.Group] = []
         self._deliveries: dict[str, Delivery] = {}
-        self._loops: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self._loops: list[Callable[[], Coroutine[Any, Any, None]]] = [
+            Sealer(login(service, settings, loop=True)).run,
+            self.auditor.run,
+        ]
         self._app: ASGIApp | None = None
+        self._asking, self._asked_at, self._beats = asyncio.Lock(), float("-inf"), list[Beat]()
         self._sources = [metrics.HOUSE, metrics.Source((metrics.OVER_LIMIT,), self._over_limit)]
         self._on_bus = False
         self._connected = asyncio.Event()
@@ -137,7 +150,7 @@ class Process:
             topics=topics,
             fingerprint_key=self.settings.fingerprint_key.get_secret_value(),
             beside=beside,
-            limits=Limits(),
+            limits=brake.Limits(),
             # An emergency behind a bad record cannot wait for somebody who mends something.
             halts=road is not Lane.CRISIS,
             reread=broker.reread(self.settings),
@@ -197,6 +210,31 @@ class Process:
         return [
             metrics.Sample(metrics.OVER_LIMIT, float(one.over_limit), lane) for lane, one in self._deliveries.items()
         ]
+
+    @property
+    def health(self) -> Health:
+        """What the doors of health are answered from."""
+        return Health(self.ready, self.pulses)
+
+    async def pulses(self) -> list[Pulse]:
+        """How all four services are. Raises what the database raises."""
+        # The door is public: whoever asks again and again gets the same answer, and one connection for all.
+        async with self._asking:
+            if clock.monotonic() - self._asked_at >= ASKED_EVERY_S:
+                async with self.db.loop() as connection:
+                    self._beats, self._asked_at = await heartbeats.read(connection), clock.monotonic()
+        return checks.pulses(self._beats, self.settings.deadman_s)
+
+    def committed(self) -> Offsets:
+        """What the consumers of this process have committed, of the partitions that they have."""
+        return {place: at for group in self._groups for place, at in group.committed().items()}
+
+    async def bounds(self) -> Bounds:
+        """Where those partitions begin and end now. Raises when Kafka does not answer, or never has."""
+        if not self._on_bus:
+            raise OffBus
+        found = await asyncio.gather(*(group.bounds() for group in self._groups))
+        return {place: bounds for one in found for place, bounds in one.items()}
 
     def _servers(self) -> list[_Server]:
         settings = self.settings

@@ -35,6 +35,10 @@ class Settings(BaseSettings):
     """Where Prometheus asks, never the public port; nowhere when unset."""
     fault: str = ""
     fault_marker: Path | None = None
+    deadman_s: float = Field(default=60.0, gt=0)
+    """So long after its last clean pass an auditor is not believed to be well any more."""
+    late_s: float = Field(default=120.0, gt=0)
+    """How late what a service owns may be, in seconds of the region's clock: its sweepers' lag."""
     session_timeout_ms: int = 10_000
     """How long Kafka waits for a silent consumer, in milliseconds."""
 

@@ -40,6 +40,7 @@ class Region:
 
     db: Database
     keyring: Keyring
+    settings: Settings
 
 
 @asynccontextmanager
@@ -56,7 +57,7 @@ async def _database(settings: Settings, schema: str) -> AsyncIterator[Database]:
 async def _opened(settings: Settings, keyring: Keyring) -> AsyncIterator[Region]:
     # What the operator emits is published by intake's own relay.
     async with _database(settings, "intake") as db:
-        yield Region(db, keyring)
+        yield Region(db, keyring, settings)
 
 
 def run(work: Callable[[Region], Coroutine[Any, Any, T]], *, as_json: bool) -> T:

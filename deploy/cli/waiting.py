@@ -1,9 +1,10 @@
 """`peerline waiting` and `peerline version`: what is open, who owns it until when, and where its traces are.
 
-Dead letters and records that have been parked for long are among it; they belong to the operator.
+Dead letters and records that have been parked for long are among it; they belong to the operator. After it stand the
+checks that fail in each service, and services whose auditor is silent.
 
-The operator sees ids, states, owners and rounded times, never content. Exit codes of `waiting`: 0 nothing is overdue,
-1 something is, 2 wrong usage or settings, 4 the database cannot be reached.
+The operator sees ids, states, owners and rounded times, never content. Exit codes of `waiting`: 0 nothing is overdue
+and no check fails, 1 something is, 2 wrong usage or settings, 4 the database cannot be reached.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.traces import search_link
+from shared import checks, heartbeats
+from shared.checks import Pulse
 from shared.db import Connection, Login, connect
 from shared.migrate import OPERATOR
 
@@ -48,6 +51,8 @@ class OperatorSettings(BaseSettings):
     database_port: int = 15432
     operator_password: SecretStr
     traces_url: str = ""
+    deadman_s: float = 60.0
+    """As of the services: so long after its last clean pass an auditor is not believed to be well any more."""
 
     def login(self, schema: str) -> Login:
         """The operator's login, with this schema first."""
@@ -87,11 +92,15 @@ SELECT service, id, state, owner, due_at, region.now() AS now FROM (
 """
 
 
-async def read(settings: OperatorSettings) -> list[Waiting]:
-    """Every open thing of all four services, the longest overdue first. Raises what the database raises."""
+async def read(settings: OperatorSettings) -> tuple[list[Waiting], list[Pulse]]:
+    """Every open thing of all four services, the longest overdue first; and what their auditors have said.
+
+    Raises what the database raises.
+    """
     connection = await connect(settings.login("region"), idle_timeout_s=IDLE_S)
     try:
-        return await _waiting(connection, settings.traces_url)
+        things = await _waiting(connection, settings.traces_url)
+        return things, checks.pulses(await heartbeats.read(connection), settings.deadman_s)
     finally:
         await connection.close()
 
@@ -136,7 +145,7 @@ def _settings() -> OperatorSettings:
         raise typer.Exit(USAGE) from None
 
 
-def _asked(settings: OperatorSettings) -> list[Waiting]:
+def _asked(settings: OperatorSettings) -> tuple[list[Waiting], list[Pulse]]:
     try:
         return asyncio.run(read(settings))
     except Exception as error:  # noqa: BLE001 - whatever it is, an operator gets a sentence and not a traceback
@@ -150,19 +159,36 @@ def waiting(
 ) -> None:
     """List every open thing of all services: state, owner, due time, and the search for its traces.
 
-    Exit codes: 0 nothing is overdue, 1 something is, 2 wrong usage or settings, 4 the database cannot be reached.
+    Checks that fail and services that are silent come after it.
+
+    Exit codes: 0 nothing is overdue and no check fails, 1 something is, 2 wrong usage or settings, 4 the database
+    cannot be reached.
     """
-    things = _asked(_settings())
+    things, pulses = _asked(_settings())
+    ill = [one for one in pulses if not one.alive]
     if as_json:
-        typer.echo(json.dumps({"waiting": [asdict(one) for one in things]}, indent=1))
+        document = {"waiting": [asdict(one) for one in things], "checks": [_check(one) for one in pulses]}
+        typer.echo(json.dumps(document, indent=1))
     elif sys.stdout.isatty():
         Console().print(shown(things) if things else "Nobody is waiting.")
     else:
         for one in things:
             due = f"{one.due} overdue" if one.overdue else one.due
             typer.echo(f"{one.service}  {one.state}  {one.owner}  {due}  {one.case}  {one.traces}".rstrip())
-    if any(one.overdue for one in things):
+    if not as_json:
+        for pulse in ill:
+            typer.echo(f"{pulse.service}  {', '.join(pulse.failed)}  (clean {_ago(pulse)})")
+    if ill or any(one.overdue for one in things):
         raise typer.Exit(OVERDUE)
+
+
+def _check(pulse: Pulse) -> dict[str, object]:
+    age = None if pulse.age_s is None else round(pulse.age_s, 1)
+    return {"service": pulse.service, "clean_s_ago": age, "failed": list(pulse.failed)}
+
+
+def _ago(pulse: Pulse) -> str:
+    return "never" if pulse.age_s is None else f"{pulse.age_s:.0f} s ago"
 
 
 def version(

@@ -24,6 +24,8 @@ from deploy.local.settings import LocalSettings, checkout
 from deploy.prepare import SUPERUSER_PASSWORD, password_variable
 
 PROFILE = "compose"
+ANCHORS = "anchors"
+"""The folder in which the container `anchors` keeps heads of the audit trail: on the host, outside of every volume."""
 IMAGE_USER = 10_001
 """Who runs in the image when root made the keyring; else whoever made it, so that its owner alone can read it."""
 
@@ -49,6 +51,7 @@ def wanted(state: Path, owner: tuple[int, int]) -> dict[str, str]:
         "PEERLINE_FINGERPRINT_KEY": own.fingerprint_key,
         "PEERLINE_GRAFANA_PASSWORD": secrets.token_urlsafe(24),
         "PEERLINE_KEYRING_FILE": str(keyring_in(state)),
+        "PEERLINE_ANCHORS": str(state / ANCHORS),
         "PEERLINE_UID": str(owner[0]),
         "PEERLINE_GID": str(owner[1]),
     }
@@ -63,11 +66,13 @@ def write_env(file: Path, state: Path) -> list[str]:
     """Make the secrets and the file, or add what is missing; returns the names that were added."""
     state.mkdir(parents=True, exist_ok=True)
     state.chmod(0o700)
+    (state / ANCHORS).mkdir(exist_ok=True)
     owner = (os.getuid(), os.getgid()) if os.getuid() else (IMAGE_USER, IMAGE_USER)
     present = kept(file)
     every = completed(present, wanted(state, owner))
     if not os.getuid():
         os.chown(keyring_in(state), *owner)
+        os.chown(state / ANCHORS, *owner)
     write_private(file, "".join(f"{name}={value}\n" for name, value in every.items()))
     return [name for name in every if name not in present]
 

@@ -89,6 +89,11 @@ def keyring_in(folder: Path) -> Path:
     return folder / "keyring.json"
 
 
+def anchors_in(folder: Path) -> Path:
+    """Where the heads of the audit trail of a state folder are appended."""
+    return folder / "audit-heads.jsonl"
+
+
 def write_private(path: Path, text: str) -> None:
     """Write a file that its owner alone can read; it is whole or not there at all, whenever the power goes."""
     part = path.with_name(f"{path.name}.part")

@@ -13,17 +13,21 @@ from typing import Self
 
 from rich.console import Console
 
-from deploy.cli import waiting
+from deploy.cli import audit, waiting
+from deploy.cli.operator import Settings
 from deploy.local import cast, demo, preflight, regional_clock, timeline, walk
 from deploy.local.browser import NoForm
 from deploy.local.demo import Demo, DemoError
 from deploy.local.engines import Engines, cancel_on_signals
 from deploy.local.errors import LocalError
 from deploy.local.ports import ports_from_environment
-from deploy.local.region import LocalRegion, prepare, programs, secrets_in, write_private
+from deploy.local.region import LocalRegion, anchors_in, keyring_in, prepare, programs, secrets_in, write_private
 from deploy.local.settings import LocalSettings, checkout
 from deploy.traces import search_link
 from shared import clock
+from shared.vault import read_keyring
+
+ANCHORED_EVERY_S = 60.0
 
 
 class Narrator:
@@ -95,7 +99,14 @@ async def _serve(engines: Engines, settings: LocalSettings, narrator: Narrator) 
         _addresses(region, people, narrator)
     narrator.step("serving until Ctrl-C")
     narrator.say("serving until Ctrl-C")
-    await asyncio.Event().wait()
+    await _keep_anchored(region)
+
+
+async def _keep_anchored(region: LocalRegion) -> None:
+    """For as long as the region serves: the heads of the audit trail go to a file beside the database."""
+    settings = Settings(_env_file=_operator_file(region.state))
+    keyring = read_keyring(keyring_in(region.state))
+    await audit.keep_anchored(settings, keyring, anchors_in(region.state), ANCHORED_EVERY_S)
 
 
 async def _region(engines: Engines, settings: LocalSettings, narrator: Narrator) -> LocalRegion:
@@ -144,6 +155,7 @@ def _addresses(region: LocalRegion, people: Demo, narrator: Narrator) -> None:
         ("API and its docs", f"{region.url('intake')}/docs"),
         ("agency's key", f"in {_short(demo.key_file(region.state))}"),
         ("who is waiting", f"`{_waiting(region)}` in another terminal"),
+        ("audit heads", f"{_short(anchors_in(region.state))}   (keep a copy on another machine)"),
         ("logs", _short(region.state / "log")),
     ]
     for name, value in rows:

@@ -15,12 +15,12 @@ from services.intake.routes.sheets import problem_page, sheets_of
 from services.intake.routes.speech import read_speech
 from services.intake.routes.taking import Taking
 from services.intake.settings import IntakeSettings
-from shared import timers, vault
+from shared import effects, timers, vault
 from shared.db import Database, Transaction
 from shared.events.envelope import MATCHING, NOTIFY, NOTIFY_CRISIS, REFERRAL, REFERRAL_CRISIS
 from shared.http import foundation, health
 from shared.http.documented import Documented
-from shared.http.health import Readiness
+from shared.http.health import Health
 from shared.process import Process, Wiring, launch, opened
 from shared.timers import Fired
 from shared.types import REGION, Lane
@@ -48,7 +48,7 @@ def desk_of(db: Database, settings: IntakeSettings, *, crisis: Database | None =
     )
 
 
-def intake_app(desk: Desk, ready: Readiness) -> FastAPI:
+def intake_app(desk: Desk, watched: Health) -> FastAPI:
     """Every door of intake."""
     app = Documented(
         title="Intake",
@@ -68,7 +68,7 @@ def intake_app(desk: Desk, ready: Readiness) -> FastAPI:
         larger_bodies=agency.LARGER_BODIES,
         https=desk.manners.https,
     )
-    app.include_router(health.router(ready))
+    app.include_router(health.router(watched))
     app.include_router(public.router(desk, taking))
     app.include_router(requester.router(desk))
     app.include_router(listings.router(sheets))
@@ -102,7 +102,8 @@ def declare(process: Process, settings: IntakeSettings) -> None:
     """Declare all that this process does, its doors too. Raises as `desk_of`."""
     desk = desk_of(process.doors_of(Lane.ORDINARY), settings, crisis=process.doors_of(Lane.CRISIS))
     wire(process, desk.keyring)
-    process.serve(intake_app(desk, process.ready))
+    process.auditor.compare(effects.cases)
+    process.serve(intake_app(desk, process.health))
 
 
 async def main() -> None:

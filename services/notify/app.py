@@ -16,12 +16,13 @@ from services.notify.channels.mail import Mail, Server
 from services.notify.routes import Look, docs, router
 from services.notify.routes.look import Dress, Limits
 from services.notify.settings import NotifySettings
+from services.notify.store.watch import WORDS
 from shared import vault
 from shared.db import Database
 from shared.events.envelope import CONTACTS, DIRECTORY, INTAKE, INTAKE_CRISIS, MATCHING, REFERRAL, REFERRAL_CRISIS
 from shared.http import foundation, health
 from shared.http.documented import Documented
-from shared.http.health import Readiness
+from shared.http.health import Health
 from shared.http.limits import Throttle
 from shared.http.sessions import SessionCookie
 from shared.process import Process, Wiring, launch, opened
@@ -50,7 +51,7 @@ def sender_of(db: Database, office: Office, settings: NotifySettings, lane: Lane
 
 
 def notify_app(
-    db: Database, office: Office, settings: NotifySettings, ready: Readiness, *, crisis: Database | None = None
+    db: Database, office: Office, settings: NotifySettings, watched: Health, *, crisis: Database | None = None
 ) -> FastAPI:
     """Every page of notify; those of emergencies reach the database through `crisis`."""
     app = Documented(
@@ -70,7 +71,7 @@ def notify_app(
         limits=Limits(per_source=Throttle(settings.forms_per_source, settings.forms_per_source // 2)),
     )
     foundation(app, page=look.problem, https=settings.https)
-    app.include_router(health.router(ready))
+    app.include_router(health.router(watched))
     app.include_router(router(look))
     return app
 
@@ -89,8 +90,9 @@ def declare(process: Process, settings: NotifySettings) -> list[Sender]:
     office = office_of(settings)
     senders = {lane: sender_of(process.db_of(lane), office, settings, lane) for lane in Lane}
     wire(process, senders)
+    process.auditor.watch(WORDS)
     doors, crisis = process.doors_of(Lane.ORDINARY), process.doors_of(Lane.CRISIS)
-    process.serve(notify_app(doors, office, settings, process.ready, crisis=crisis))
+    process.serve(notify_app(doors, office, settings, process.health, crisis=crisis))
     return list(senders.values())
 
 

@@ -17,7 +17,7 @@ def health_app(process: Process) -> FastAPI:
     """What the port answers: whether the process lives and can work."""
     app = FastAPI(title="referral", docs_url=None, redoc_url=None, openapi_url=None)
     foundation(app)
-    app.include_router(health.router(process.ready))
+    app.include_router(health.router(process.health))
     return app
 
 

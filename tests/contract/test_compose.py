@@ -21,7 +21,7 @@ from tests.harness import containers
 
 ROOT = checkout()
 DEPLOY = ROOT / "deploy"
-OWN = (*SERVICES, "prepare", "mailbox", "peerline")
+OWN = (*SERVICES, "prepare", "mailbox", "peerline", "anchors")
 DEFAULTED = re.compile(r"\$\{[A-Z_]+:-([^}]*)\}")
 
 
@@ -133,7 +133,9 @@ def test_images_of_engines_are_of_the_versions_that_run_locally() -> None:
 
 
 def test_every_volume_is_named_and_every_mounted_file_is_there() -> None:
-    mounts = [mount.split(":")[0] for one in SERVICE.values() for mount in one.get("volumes", [])]
+    every = [mount for one in SERVICE.values() for mount in one.get("volumes", [])]
+    assert {mount.rpartition("}")[2] for mount in every if mount.startswith("$")} == {":/anchors", ":/anchors:ro"}
+    mounts = [mount.split(":")[0] for mount in every if not mount.startswith("$")]
     assert {mount for mount in mounts if "/" not in mount} == COMPOSE["volumes"].keys()
     assert [mount for mount in mounts if "/" in mount and not (ROOT / mount).exists()] == []
 

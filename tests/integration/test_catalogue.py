@@ -15,10 +15,17 @@ from tests.harness.region import Region
 from tools import grants
 from tools.grants import HOUSE, KEPT, SCHEMAS, Matrix
 
-OF_LOOPS = {"outbox", "timers", "parked", "inbox", "tombstones", "positions", "cases", "open_things", "schema"}
+OF_AUDIT = {"audit", "audit_chain", "audit_counts", "audit_floor"}
+OF_LOOPS = {
+    *("outbox", "timers", "parked", "inbox", "tombstones", "positions", "cases", "open_things", "schema"),
+    *OF_AUDIT,
+}
 WITHOUT_AGENCY = {
     "inbox": "event ids and digests only; an event is seen once whatever agency it claims",
     "positions": "offsets of the bus",
+    "audit_floor": "one row: up to which entry everything is sealed",
+    "audit_counts": "how many entries of each act are sealed, over all agencies",
+    "region.heartbeats": "what each service's auditor has found: names of checks and counts",
     "region.clock": "one row: how far the region's clock is moved",
     "matching.duty": "regional duty coordinators belong to every agency; opaque ids only",
     "referral.duty": "as matching.duty",
@@ -87,7 +94,10 @@ async def test_a_service_has_no_right_in_another_ones_schema(sql: Sql) -> None:
     matrix = await grants.matrix(sql)
     own = {"app", "loop", OPERATOR}
     assert {role for service in (HOUSE, *SERVICES) for role in matrix[service]} <= own
-    assert set(matrix["region"]) == {EVERYBODY, OPERATOR, "public"}
+    # Each loop says there what its auditor has found; the policy leaves it its own rows.
+    loops = {loop_of(service) for service in SERVICES}
+    assert set(matrix["region"]) == {EVERYBODY, OPERATOR, "public"} | loops
+    assert {thing for loop in loops for thing in matrix["region"][loop]} == {"heartbeats"}
 
 
 async def test_only_who_seals_or_opens_reaches_the_vault(sql: Sql) -> None:
@@ -108,8 +118,15 @@ async def test_loops_see_the_tables_of_loops_and_columns_of_what_is_open(sql: Sq
 async def test_audit_and_outbox_can_only_be_added_to_by_actions(sql: Sql) -> None:
     matrix = await grants.matrix(sql)
     for section, role, thing, may in entries(matrix):
-        if thing == "audit" or (thing == "outbox" and role != "loop"):
+        if (thing == "audit" and role == "app") or (thing == "outbox" and role != "loop"):
             assert may == "INSERT", (section, role, thing)
+
+
+async def test_nobody_can_change_or_remove_an_entry_of_the_trail_or_a_link_of_its_chain(sql: Sql) -> None:
+    matrix = await grants.matrix(sql)
+    rights = {may for _, _, one, every in entries(matrix) if one in {"audit", "audit_chain"} for may in every.split()}
+    assert rights == {"SELECT", "INSERT"}
+    assert {role for _, role, one, may in entries(matrix) if one == "audit_chain" and "INSERT" in may} == {"loop"}
 
 
 async def test_the_operator_sees_no_content_of_a_case(sql: Sql) -> None:
@@ -121,8 +138,10 @@ async def test_the_operator_sees_no_content_of_a_case(sql: Sql) -> None:
     }
     of_the_region = {f"intake.{name}" for name in ("agencies", "structures", "resources", "people", "contact_points")}
     open_things = {"house.cases", "house.open_things"}
+    # What `peerline audit verify` compares: acts and ids, no personal text.
+    trail = {f"{section}.audit" for section in SERVICES} | {f"house.{name}" for name in (*OF_AUDIT, "tombstones")}
     columns = {name for name in readable if name.count(".") == 2}
-    assert readable - columns <= of_the_region | open_things
+    assert readable - columns <= of_the_region | open_things | trail
     whats_open = {"agency_id", "case_id", "intent_id", "state", "expires_at"}
     whats_parked = {"agency_id", "subject", "state", "error_class", "parked_at", "due_at", "attempts", "size", "kept"}
     whats_parked |= {"seq", "topic", "part", "pos", "type", "event_id"}

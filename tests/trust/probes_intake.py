@@ -315,6 +315,7 @@ async def pressing(world: World) -> AsyncIterator[Pair]:
 
 
 PUBLIC_FILE = "the same bytes for everybody; it reads nothing of the request"
+DEADMAN = "names of services and checks, and ages; it knows no agency"
 HEALTH = "what this process needs, by name; it knows no agency"
 
 PROBES: Mapping[Door, Probe | Nothing] = {
@@ -367,4 +368,5 @@ PROBES: Mapping[Door, Probe | Nothing] = {
     ("GET", "/leave"): Nothing("it leads away and forgets the session, whosever it is"),
     ("GET", "/health/live"): Nothing(HEALTH),
     ("GET", "/health/ready"): Nothing(HEALTH),
+    ("GET", "/health/deadman"): Nothing(DEADMAN),
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from deploy.local.browser import Answer
 from tests.trust.calls import Call, answered, page
-from tests.trust.probes_intake import HEALTH, PUBLIC_FILE, Nothing, Pair, Probe, World, all_of, unknown
+from tests.trust.probes_intake import DEADMAN, HEALTH, PUBLIC_FILE, Nothing, Pair, Probe, World, all_of, unknown
 from tests.trust.routes import Door
 from tests.trust.scene import ANSWERED, WITH_PIN, First
 
@@ -130,4 +130,5 @@ PROBES: Mapping[Door, Probe | Nothing] = {
     ("HEAD", "/style.css"): Nothing(PUBLIC_FILE),
     ("GET", "/health/live"): Nothing(HEALTH),
     ("GET", "/health/ready"): Nothing(HEALTH),
+    ("GET", "/health/deadman"): Nothing(DEADMAN),
 }

@@ -14,7 +14,9 @@ from services.intake.settings import IntakeSettings
 from services.notify.app import notify_app, office_of
 from services.notify.settings import NotifySettings
 from shared.db import Database
+from shared.http.health import Health
 from shared.vault import make_keyring
+from tests.harness.health import nobody
 
 Door = tuple[str, str]
 """Method and template, such as ("POST", "/m/{token}")."""
@@ -28,8 +30,8 @@ def apps(folder: Path) -> dict[str, FastAPI]:
     intake = IntakeSettings(environment="test", keyring=keyring, **secrets)
     notify = NotifySettings(environment="test", keyring=keyring, **secrets)
     return {
-        "intake": intake_app(desk_of(_closed("intake"), intake), _never),
-        "notify": notify_app(_closed("notify"), office_of(notify), notify, _never),
+        "intake": intake_app(desk_of(_closed("intake"), intake), Health(_never, nobody)),
+        "notify": notify_app(_closed("notify"), office_of(notify), notify, Health(_never, nobody)),
     }
 
 

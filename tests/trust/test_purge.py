@@ -53,9 +53,17 @@ def assert_nothing_joins(listed: Collection[Row], case: UUID, whom: Collection[U
     assert not [row for row in left if not may_stay(row)]
     assert not [row for row in left if row.ids & set(whom)]
     ways = joined(listed, case, but={agency.agency_id, REGION})
+    assert_sealing_stands_alone(listed)
     counted = {UUID(row.values["statistic_id"]) for row in listed if row.table == "intake.statistics"}
     assert counted
     assert not {tables for one, tables in ways.items() if one in {*whom, *counted}}
+
+
+def assert_sealing_stands_alone(listed: Collection[Row]) -> None:
+    """Links are written in transactions that write nothing else but how far the sealer is."""
+    sealing = {stamp for row in listed if row.name == "audit_chain" for stamp in row.stamps}
+    assert sealing
+    assert {row.name for row in listed if row.stamps & sealing} <= {"audit_chain", "audit_counts", "audit_floor"}
 
 
 def traces_of(listed: Collection[Row], case: UUID, but: Collection[UUID]) -> set[UUID]:

@@ -21,6 +21,7 @@ from services.intake.store import cases as store
 from services.intake.store.cases import NewRequest
 from shared import audit, clock, outbox, timers, vault
 from shared.db import Transaction
+from shared.effects import BEGUN
 from shared.errors import Problem, Refused
 from shared.events.intake import Ask, OutreachAsked, Wishes
 from shared.outbox import Draft
@@ -153,7 +154,8 @@ async def _begin(tx: Transaction, keyring: Keyring, now: datetime, fresh: Mappin
     tx.traces.update({one.case_id: one.submission.traceparent for one in new if one.submission.traceparent})
     pairs = list(zip(rows, begun, strict=True))
     await outbox.emit(tx, [Draft(row.agency_id, row.case_id, fact) for row, first in pairs for fact in first.facts])
-    await audit.record(tx, [audit.Entry(row.agency_id, first.act, subject=row.case_id) for row, first in pairs])
+    acts = [(row, act) for row, first in pairs for act in (BEGUN, first.act)]
+    await audit.record(tx, [audit.Entry(row.agency_id, act, subject=row.case_id) for row, act in acts])
     return {code: _receipt(one, row) for (code, one), row in zip(fresh.items(), rows, strict=True)}
 
 

@@ -37,6 +37,7 @@ from shared.timers import claim, in_one_transaction
 from shared.types import REGION, AgencyId, CaseId, EventId, Lane, PersonId
 from shared.vault import Keyring, make_keyring, read_keyring
 from tests.harness.databases import Sql, TestDatabase
+from tests.harness.health import UNASKED
 from tests.unit.shared.asgi import Answer, call
 
 JSON = {"Content-Type": "application/json"}
@@ -250,7 +251,7 @@ async def opened(database: TestDatabase, folder: Path, **changed: Any) -> AsyncI
     agency, key = await add_agency(operator, keyring, riverton())
     async with database.opened("intake") as db:
         crisis = await open_pool(database.login(app_of("intake"), "intake"), size=2)
-        app = intake_app(desk_of(db, settings, crisis=db.beside(crisis)), _ready)
+        app = intake_app(desk_of(db, settings, crisis=db.beside(crisis)), UNASKED)
         try:
             yield Front(db, operator, keyring, settings, app, sql, agency, key)
         finally:
@@ -274,7 +275,3 @@ def riverton(**changed: Any) -> Agency:
         "lines": (Line("Riverton wellness line", LINE),),
     }
     return Agency(**values | changed)
-
-
-async def _ready() -> dict[str, bool]:
-    return {"database": True}

@@ -9,11 +9,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import pytest_asyncio
 import typer
 from typer.testing import CliRunner
 
 from deploy.cli import waiting
-from shared import parking
+from shared import heartbeats, parking
+from shared.checks import Finding
 from shared.migrate import OPERATOR, SERVICES, app_of
 from shared.parking import Raw, Ticket
 from shared.types import AgencyId
@@ -25,8 +27,21 @@ VALUES ($1, $2, $3, $4, region.now() + $5::text::interval)
 """
 
 
+async def beat(database: TestDatabase, service: str, *found: Finding) -> None:
+    async with database.opened(service) as db, db.loop() as connection:
+        await heartbeats.beat(connection, service, "0", found, told={})
+
+
+@pytest_asyncio.fixture
+async def well(database: TestDatabase) -> None:
+    """All four auditors have just found everything in order."""
+    for service in SERVICES:
+        await beat(database, service)
+
+
 @pytest.fixture
-def run(database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
+def run(database: TestDatabase, well: None, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
+    del well
     endpoints = database.cluster.endpoints
     monkeypatch.setenv("PEERLINE_DATABASE", database.name)
     monkeypatch.setenv("PEERLINE_DATABASE_HOST", endpoints.postgres_host)
@@ -68,6 +83,27 @@ async def test_every_open_thing_of_all_services_is_listed_with_owner_due_time_an
     assert {str(one["service"]): one["case"] for one in things} == cases
     assert all(one["owner"] == one["service"] and not one["overdue"] for one in things)
     assert all(str(one["case"]) in str(one["traces"]) for one in things)
+
+
+async def checks_of(app: typer.Typer) -> tuple[int, dict[str, list[str]]]:
+    answer = await asyncio.to_thread(CliRunner().invoke, app, ["waiting", "--json"])
+    return answer.exit_code, {one["service"]: one["failed"] for one in json.loads(answer.output)["checks"]}
+
+
+async def test_checks_that_fail_and_silent_services_are_named_and_set_the_exit_code(
+    run: typer.Typer, database: TestDatabase
+) -> None:
+    assert await checks_of(run) == (0, {service: [] for service in SERVICES})
+    await beat(database, "matching", Finding("timers_overdue", 3, 130), Finding("outbox_old", 1, 40))
+    sql = await database.superuser()
+    await sql.execute("DELETE FROM region.heartbeats WHERE service = 'notify'")
+    await sql.close()
+    code, told = await checks_of(run)
+    assert (code, told["intake"]) == (waiting.OVERDUE, [])
+    assert (told["matching"], told["notify"]) == (["outbox_old", "timers_overdue"], ["silent"])
+    plain = await asyncio.to_thread(CliRunner().invoke, run, ["waiting"])
+    assert "matching  outbox_old, timers_overdue" in plain.output
+    assert "notify  silent  (clean never)" in plain.output
 
 
 async def test_what_is_overdue_comes_first_and_sets_the_exit_code(run: typer.Typer, database: TestDatabase) -> None:

@@ -34,6 +34,7 @@ from shared.migrate import app_of
 from shared.types import REGION, AgencyId, CaseId, Lane, PersonId, Role, Urgency
 from shared.vault import Keyring, Subject
 from tests.harness.databases import Sql, TestDatabase
+from tests.harness.health import UNASKED
 from tests.harness.probe import Sender as Relay
 from tests.unit.shared.asgi import Answer, call
 
@@ -319,10 +320,6 @@ def settings_of(keyring: Path, smtp_port: int) -> NotifySettings:
     )
 
 
-async def _ready() -> dict[str, bool]:
-    return {"database": True}
-
-
 @asynccontextmanager
 async def standing(database: TestDatabase, folder: Path) -> AsyncIterator[Stand]:
     """Everything but the bus."""
@@ -338,7 +335,7 @@ async def standing(database: TestDatabase, folder: Path) -> AsyncIterator[Stand]
         office = office_of(settings)
         senders = {lane: sender_of(db, office, settings, lane) for lane in Lane}
         crisis = await open_pool(database.login(app_of("notify"), "notify"), size=2)
-        app = notify_app(db, office, settings, _ready, crisis=db.beside(crisis))
+        app = notify_app(db, office, settings, UNASKED, crisis=db.beside(crisis))
         stand = Stand(db, intake, sql, office.keyring, senders, app, mailman, deliveries=_deliveries(db))
         stand.relay.agency = stand.agency
         try:

@@ -11,9 +11,9 @@ from typing import Any, Literal
 import asyncpg
 import pytest
 
-from shared import anchors, casework, clock, doors, timers
+from shared import anchors, casework, checks, clock, doors, effects, timers
 from shared.anchors import Anchor
-from shared.casework import Decided, Input, Standing, Wake
+from shared.casework import Decided, Ending, Input, Standing, Wake
 from shared.db import Database, Transaction
 from shared.delivery import Delivery
 from shared.errors import LostClaim, Unprocessable
@@ -100,8 +100,10 @@ def adds(case: CaseId, *numbers: int) -> list[Input]:
 
 
 async def rows_of(sql: Sql) -> dict[str, int]:
-    """How many rows each table of matching's schema holds; empty ones are left out."""
-    names = await sql.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'matching'")
+    """How many rows each table of matching's schema holds; empty ones are left out, and the sealer's one row."""
+    names = await sql.fetch(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'matching' AND tablename <> 'audit_floor'"
+    )
     counts = {}
     for row in names:
         name = row["tablename"]
@@ -224,7 +226,7 @@ async def test_a_closed_case_leaves_its_id_and_what_has_to_go_out_and_nothing_el
         await park(tx, [Ticket(Sender(AGENCY).raw(numbered(1), case), "Probe", agency_id=AGENCY)], b"k")
         await casework.fold(tx, [Input(AGENCY, case, End("closed"))], Counting())
     left = await rows_of(sql)
-    assert left == {"cases": 1, "effects": 1, "timers": 1, "outbox": 3, "audit": 3, "tombstones": 1}
+    assert left == {"cases": 1, "effects": 1, "timers": 1, "outbox": 3, "audit": 4, "tombstones": 1}
     assert await sql.fetchval("SELECT case_id = $1 AND closed FROM tombstones", case)
 
 
@@ -250,6 +252,15 @@ async def test_the_tombstone_of_another_agency_ends_no_case(db: Database, sql: S
         states = await casework.fold(tx, adds(case, 1), Counting())
     assert states[case].total == 1
     assert (await rows_of(sql))["cases"] == 1
+
+
+@pytest.mark.parametrize(("how", "act"), [("closed", "case_closed"), ("withdrawn", "case_withdrawn")])
+async def test_a_tombstone_has_its_act_and_its_cause(how: Ending, act: str, db: Database, sql: Sql) -> None:
+    case, cause = a_case(), clock.ordered_id()
+    await folded(db, [*adds(case, 1), Input(AGENCY, case, End(how), cause)])
+    assert await sql.fetchval("SELECT cause FROM audit WHERE act = $1 AND subject = $2", act, case) == cause
+    async with db.loop() as loop:
+        assert checks.of_effects(await effects.ends(loop)) == []
 
 
 async def test_a_timer_whose_work_closes_its_own_case_is_done(db: Database, sql: Sql) -> None:

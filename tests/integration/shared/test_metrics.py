@@ -11,6 +11,8 @@ import pytest
 
 from deploy.local.ports import free_ports
 from services.matching.store.watch import UNSERVED
+from shared import heartbeats
+from shared.checks import Finding
 from shared.metrics import HOUSE, Sample
 from shared.migrate import SERVICES
 from tests.harness.databases import Sql, TestDatabase
@@ -72,6 +74,16 @@ async def test_late_timers_dead_records_and_a_full_outbox_are_told(database: Tes
     assert (told["peerline_timers_overdue", "crisis"], told["peerline_parked_records", "dead"]) == (2, 1)
     assert told["peerline_outbox_records", "ordinary"] == 1
     assert 30 <= told["peerline_outbox_oldest_seconds", "ordinary"] < 60
+
+
+async def test_what_the_auditor_has_found_and_how_far_consumers_are_behind_is_told(database: TestDatabase) -> None:
+    async with database.opened("matching") as db, db.loop() as loop:
+        await heartbeats.beat(loop, "matching", "0", [], told={"lag": 4})
+        await heartbeats.beat(loop, "matching", "1", [Finding("outbox_old", 1, 40)], told={"lag": 3})
+    told = await read(database, "matching")
+    assert (told["peerline_consumer_lag_records", ""], told["peerline_checks_failed", "outbox_old"]) == (7, 1)
+    assert 0 <= told["peerline_auditor_clean_seconds", ""] < 30
+    assert "peerline_checks_failed" not in {name for name, _ in await read(database, "notify")}
 
 
 async def test_a_service_answers_prometheus_on_a_port_of_its_own_and_not_on_its_doors(region: Region) -> None:

@@ -16,7 +16,9 @@ from opentelemetry.trace import Link, StatusCode
 from shared import telemetry
 from shared.errors import Refused
 from shared.http import foundation, health
+from shared.http.health import Health
 from shared.http.tracing import work_of
+from tests.harness.health import nobody
 from tests.unit.shared.asgi import call
 from tests.unit.shared.collector import Collector, collecting
 
@@ -293,7 +295,7 @@ def web() -> FastAPI:
     async def ready() -> dict[str, bool]:
         return {"kafka": False, "database": True}
 
-    app.include_router(health.router(ready))
+    app.include_router(health.router(Health(ready, nobody)))
     return app
 
 
@@ -346,7 +348,7 @@ async def test_readiness_follows_its_checks(fine: bool, status: int) -> None:
         return {"kafka": fine}
 
     app = FastAPI()
-    app.include_router(health.router(ready))
+    app.include_router(health.router(Health(ready, nobody)))
     assert (await call(app, "GET", "/health/ready")).status == status
 
 
@@ -355,6 +357,6 @@ async def test_a_check_that_fails_is_a_no() -> None:
         raise LookupError(CANARY)
 
     app = FastAPI()
-    app.include_router(health.router(ready))
+    app.include_router(health.router(Health(ready, nobody)))
     answer = await call(app, "GET", "/health/ready")
     assert (answer.status, answer.json["missing"]) == (503, ["checks"])
