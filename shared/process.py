@@ -21,7 +21,7 @@ import uvloop
 from aiokafka.errors import KafkaError
 from starlette.types import ASGIApp
 
-from shared import broker, checks, clock, faults, heartbeats, metrics, telemetry
+from shared import brake, broker, checks, clock, faults, heartbeats, metrics, telemetry
 from shared.auditor import Auditor
 from shared.checks import Beat, Bounds, Limits, Offsets, Pulse
 from shared.db import DOORS_WITHIN_S, UNAVAILABLE, Connection, Database, Login, lazy_pool
