@@ -1,0 +1,63 @@
+"""`make chaos`: a region of two replicas each under load, while things go wrong by plan. Says what did not hold."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import secrets
+import sys
+
+from deploy.local.engines import cancel_on_signals
+from deploy.local.errors import LocalError
+from tests.chaos.run import Order, Verdict, run, table
+
+
+def say(sentence: str) -> None:
+    """Progress goes to standard error; standard output is for the table."""
+    sys.stderr.write(f"{sentence}\n")
+
+
+async def _run(order: Order) -> Verdict:
+    cancel_on_signals()
+    return await run(order, say)
+
+
+def told(verdict: Verdict) -> str:
+    """What a person wants to know of it."""
+    history = verdict.history
+    accepted = [one for one in history.requests if one.accepted_at is not None]
+    lines = [
+        f"seed {history.seed}: {len(accepted)} of {len(history.requests)} requests accepted",
+        f"{len(history.acts)} acts, {len(history.records)} records, {len(history.letters)} mails",
+        table(history.strokes),
+    ]
+    if verdict.broken:
+        lines += [f"{len(verdict.broken)} broken, the first:", str(verdict.broken[0])]
+        lines.append(f'history and logs: {verdict.kept}; again with ARGS="--seed {history.seed}"')
+    else:
+        lines.append("everything held")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Exit code 0 when everything held, 1 when something did not."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0, help="how long things go wrong")
+    parser.add_argument("--seed", type=int, help="the same seed is the same plan; a new one when not given")
+    parser.add_argument("--rate", type=float, default=1.0, metavar="N", help="requests a second")
+    parser.add_argument("--quick", action="store_true", help="short faults: every family within a minute or two")
+    given = parser.parse_args()
+    seed = given.seed if given.seed is not None else secrets.randbelow(1_000_000)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    say(f"seed {seed}")
+    try:
+        verdict = asyncio.run(_run(Order(seed, given.minutes, given.rate, quick=given.quick)))
+    except LocalError as error:
+        sys.exit(str(error))
+    sys.stdout.write(told(verdict) + "\n")
+    sys.exit(1 if verdict.broken else 0)
+
+
+if __name__ == "__main__":
+    main()
