@@ -10,7 +10,7 @@ import sys
 
 from deploy.local.engines import cancel_on_signals
 from deploy.local.errors import LocalError
-from tests.chaos.run import Order, Verdict, run, table
+from tests.chaos.run import Order, Verdict, run, told
 
 
 def say(sentence: str) -> None:
@@ -21,23 +21,6 @@ def say(sentence: str) -> None:
 async def _run(order: Order) -> Verdict:
     cancel_on_signals()
     return await run(order, say)
-
-
-def told(verdict: Verdict) -> str:
-    """What a person wants to know of it."""
-    history = verdict.history
-    accepted = [one for one in history.requests if one.accepted_at is not None]
-    lines = [
-        f"seed {history.seed}: {len(accepted)} of {len(history.requests)} requests accepted",
-        f"{len(history.acts)} acts, {len(history.records)} records, {len(history.letters)} mails",
-        table(history.strokes),
-    ]
-    if verdict.broken:
-        lines += [f"{len(verdict.broken)} broken, the first:", str(verdict.broken[0])]
-        lines.append(f'history and logs: {verdict.kept}; again with ARGS="--seed {history.seed}"')
-    else:
-        lines.append("everything held")
-    return "\n".join(lines)
 
 
 def main() -> None:

@@ -44,6 +44,7 @@ class Stroke:
     """What went wrong, when, until when, and how long after that the region was whole again."""
 
     what: str
+    families: frozenset[str]
     single: bool
     began: float
     ended: float

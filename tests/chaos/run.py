@@ -83,10 +83,10 @@ async def _broken_into(order: Order, stand: Stand, people: People, box: Box, say
 
 
 async def _stroke(stand: Stand, people: People, box: Box, moment: Moment) -> Stroke:
-    began = time.time()
+    began, families = time.time(), frozenset(fault.family for fault in moment.faults)
     ended = max(await asyncio.gather(*(struck(stand, fault) for fault in moment.faults)))
     whole = await whole_again(stand, people, box, people.history.seed)
-    return Stroke(str(moment), moment.single, began, ended, None if whole is None else whole - ended)
+    return Stroke(str(moment), families, moment.single, began, ended, None if whole is None else whole - ended)
 
 
 async def _asking(order: Order, people: People, until: float) -> None:
@@ -114,3 +114,20 @@ def table(strokes: Sequence[Stroke]) -> str:
     """What went wrong, and how long after its end the region was whole again."""
     rows = [("never" if one.whole_after_s is None else f"{one.whole_after_s:.1f} s", one.what) for one in strokes]
     return "\n".join(f"{took:>11}  {what}" for took, what in [("whole after", "what went wrong"), *rows])
+
+
+def told(verdict: Verdict) -> str:
+    """What a person wants to know of it."""
+    history = verdict.history
+    accepted = [one for one in history.requests if one.accepted_at is not None]
+    lines = [
+        f"seed {history.seed}: {len(accepted)} of {len(history.requests)} requests accepted",
+        f"{len(history.acts)} acts, {len(history.records)} records, {len(history.letters)} mails",
+        table(history.strokes),
+    ]
+    if verdict.broken:
+        lines += [f"{len(verdict.broken)} broken, the first:", str(verdict.broken[0])]
+        lines.append(f'history and logs: {verdict.kept}; again with ARGS="--seed {history.seed}"')
+    else:
+        lines.append("everything held")
+    return "\n".join(lines)

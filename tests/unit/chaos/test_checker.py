@@ -37,7 +37,7 @@ def held() -> History:
     history.intents = {INTENT: Intent(INTENT, CASE, PEER, "offer", OFFER, 500.0, "accepted")}
     history.attempts = {ATTEMPT: Attempt(ATTEMPT, INTENT, CASE, 102.0, 102.0, "accepted", 102.1)}
     history.letters = [Letter("m1", 102.05, "ana@home.test", "token", ATTEMPT)]
-    history.strokes = [Stroke("notify-1 killed", True, 90.0, 90.0, 12.0)]
+    history.strokes = [Stroke("notify-1 killed", frozenset({"kill"}), True, 90.0, 90.0, 12.0)]
     inbox = {
         service: {
             one.event: Taken(110.0 + one.offset, f"x{one.offset}") for one in history.records if one.topic in topics
@@ -246,7 +246,7 @@ def test_a_page_may_come_twice_after_an_outcome_that_nobody_knows() -> None:
 def test_a_page_that_takes_long_is_excused_by_what_is_no_short_single_fault(single: bool, broken: list[str]) -> None:
     history = held()
     history.requests[0].urgency = "emergency"
-    history.strokes = [Stroke("something", single, 95.0, 120.0, 12.0)]
+    history.strokes = [Stroke("something", frozenset({"kafka"}), single, 95.0, 120.0, 12.0)]
     said(history, "peerline.notify", "notify.page_settled.v1", {"page": "p", "outcome": "accepted"})
     history.said[-1] = replace(history.said[-1], at=170.0)
     assert [one.promise for one in check(history)] == broken
