@@ -21,7 +21,7 @@ from aiokafka.errors import KafkaError
 from starlette.types import ASGIApp
 
 from shared import broker, faults, metrics, telemetry
-from shared.db import DOORS_WITHIN_S, UNAVAILABLE, Database, Login, lazy_pool
+from shared.db import AGAIN, DOORS_WITHIN_S, UNAVAILABLE, Database, Login, lazy_pool
 from shared.delivery import Absorb, Delivery
 from shared.errors import places_of
 from shared.http import metrics as metrics_door
@@ -65,6 +65,7 @@ class Process:
         ]
         self._groups: list[broker.Group] = []
         self._loops: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self._firsts: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._app: ASGIApp | None = None
         self._sources = [metrics.HOUSE]
         self._on_bus = False
@@ -113,6 +114,10 @@ class Process:
         """
         ready = self._at_once if lane is Lane.CRISIS else self._caught_up
         self._loops.append(TimerLoop(self.db, lane, action, ready=ready, batch=batch).run)
+
+    def first(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Something to do once, as soon as the database is there and before any loop; the doors are open meanwhile."""
+        self._firsts.append(work)
 
     def serve(self, app: ASGIApp) -> None:
         """The ASGI application to serve on the settings' host and port."""
@@ -175,7 +180,9 @@ class Process:
 
     async def _work(self) -> None:
         """Everything but the doors, from the moment that the database is there."""
-        await self._reach_database()
+        # Reaching it is the first of all.
+        for one in (self.db.reached, *self._firsts):
+            await self._patiently(one)
         async with asyncio.TaskGroup() as together:
             for one in self._loops:
                 together.create_task(self._forever(one))
@@ -183,11 +190,11 @@ class Process:
                 together.create_task(self._relay(relay))
             together.create_task(self.join_bus())
 
-    async def _reach_database(self) -> None:
+    async def _patiently(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         while True:
             try:
-                await self.db.reached()
-            except UNAVAILABLE as error:
+                await work()
+            except (*UNAVAILABLE, *AGAIN) as error:
                 log.warning("waiting for the database: %s", type(error).__name__)
                 await asyncio.sleep(AGAIN_AFTER_S)
             else:

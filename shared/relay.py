@@ -41,6 +41,13 @@ _NEXT = """
 SELECT id, event_id, agency_id, topic, key, type, traceparent, payload, created_at FROM outbox
  WHERE lane = $1 AND shard = ANY ($2::smallint[]) AND id > $4 ORDER BY id LIMIT $3
 """
+_GONE = """
+WITH gone AS (DELETE FROM outbox WHERE id = ANY ($1::bigint[]))
+INSERT INTO published(topic, part, next_offset)
+SELECT t, p, o FROM unnest($2::text[], $3::int[], $4::bigint[]) u(t, p, o) ORDER BY t, p
+ON CONFLICT (topic, part) DO UPDATE SET next_offset = greatest(published.next_offset, excluded.next_offset)
+"""
+"""One statement: a database that is restored says of every record whether it had been published by then."""
 _LOCK = """
 SELECT shard FROM unnest($3::int[]) shard
  WHERE pg_try_advisory_lock($1, hashtext($2 || ':' || current_schema() || ':' || shard))
@@ -55,6 +62,7 @@ class Relay:
         self._login, self._lane, self._producer, self._signals, self._prefix = login, lane, producer, signals, prefix
         self._partition_of = DefaultPartitioner()
         self._shards: set[int] = set()
+        self._ends: dict[Place, int] = {}
         self._locked_at = float("-inf")
         self.stuck = False
         """True while Kafka takes nothing: readiness fails then."""
@@ -118,14 +126,17 @@ class Relay:
     async def _published(
         self, connection: asyncpg.Connection[Any], rows: Sequence[Row], held: set[Place]
     ) -> Sequence[int]:
-        topics = {row["topic"] for row in rows}
-        faults.reached("before-publish", *topics)
+        named = {row["topic"] for row in rows}
+        faults.reached("before-publish", *named)
+        self._ends.clear()
         # Kafka may take longer than the server keeps a silent session: the session stays awake beside it.
         async with _Awake(connection):
             acked = await self._publish(rows, held)
-        faults.reached("after-publish", *topics)
+        faults.reached("after-publish", *named)
         if acked:
-            await connection.execute("DELETE FROM outbox WHERE id = ANY ($1::bigint[])", acked)
+            ends, self._ends = self._ends, {}
+            topics = [topic.removeprefix(self._prefix) for topic, _ in ends]
+            await connection.execute(_GONE, acked, topics, [part for _, part in ends], list(ends.values()))
         return acked
 
     async def _publish(self, rows: Sequence[Row], held: set[Place]) -> list[int]:
@@ -168,10 +179,14 @@ class Relay:
                 return acked
             batch.close()
             try:
-                await (await self._producer.send_batch(batch, place[0], partition=place[1]))
+                told = await (await self._producer.send_batch(batch, place[0], partition=place[1]))
             except (KafkaError, TimeoutError) as error:
                 log.warning("relay could not publish to %s: %s", place[0], type(error).__name__)
                 return acked
+            if told.offset < 0:
+                # Kafka has it and does not know where any more: published once more, it has a place again.
+                return acked
+            self._ends[place] = told.offset + taken
             acked += [row["id"] for row in waiting[:taken]]
             waiting = waiting[taken:]
         return acked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from deploy.cli import agency, directory, region, waiting
+from deploy.cli import agency, directory, region, restore, waiting
 
 app = typer.Typer(
     name="peerline",
@@ -17,6 +17,7 @@ app = typer.Typer(
 app.add_typer(agency.app, name="agency")
 app.add_typer(region.app, name="region")
 app.add_typer(directory.app, name="directory")
+app.add_typer(restore.app, name="restore")
 waiting.register(app)
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from fastapi import FastAPI
 
 from services.intake import subscribers
-from services.intake.actions import cases, names, published, structures
+from services.intake.actions import cases, destroyed, names, published, structures
 from services.intake.routes import agency, docs, listings, pages, public, requester
 from services.intake.routes.desk import PAGES, Desk, Manners, Throttles, read_notices, throttle
 from services.intake.routes.sheets import problem_page, sheets_of
@@ -19,6 +19,7 @@ from shared import timers, vault
 from shared.db import Database, Transaction
 from shared.events import MatchingFact, NotifyFact, ReferralFact
 from shared.events.envelope import MATCHING, NOTIFY, NOTIFY_CRISIS, REFERRAL, REFERRAL_CRISIS
+from shared.forgetting import TIMER, Listing
 from shared.http import foundation, health
 from shared.http.health import Readiness
 from shared.process import launch, opened
@@ -99,8 +100,11 @@ async def main() -> None:
         rounds = timers.in_one_transaction(process.db, partial(names.fire, keyring=desk.keyring), beside=[REGION])
         parting = timers.in_one_transaction(process.db, cases.part)
         telling = timers.in_one_transaction(process.db, published.fire)
+        listing = timers.in_one_transaction(process.db, Listing(settings.destroyed_keys).fire)
         of_kinds = {timers.APART: parting, names.ROUND: rounds, names.ONCE: rounds, published.ROUND: telling}
+        of_kinds |= dict.fromkeys(TIMER.values(), listing)
         process.on_timers(Lane.BULK, timers.by_kind(of_kinds), batch=ROUNDS_AT_ONCE)
+        process.first(partial(destroyed.replayed, process.db, settings.destroyed_keys))
         process.serve(intake_app(desk, process.ready))
         await process.run()
 

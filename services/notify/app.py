@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI
 
 from services.notify import subscribers
+from services.notify.actions.book import SEND
 from services.notify.actions.desk import Desk
 from services.notify.actions.sender import COMPANY_S, Sender
 from services.notify.actions.sending import Office
@@ -15,10 +16,11 @@ from services.notify.channels.mail import Mail, Server
 from services.notify.routes import Look, router
 from services.notify.routes.look import Dress, Limits
 from services.notify.settings import NotifySettings
-from shared import vault
+from shared import timers, vault
 from shared.db import Database
 from shared.events import IntakeFact, MatchingFact, ReferralFact
 from shared.events.envelope import CONTACTS, DIRECTORY, INTAKE, INTAKE_CRISIS, MATCHING, REFERRAL, REFERRAL_CRISIS
+from shared.forgetting import TIMER, Listing
 from shared.http import foundation, health
 from shared.http.health import Readiness
 from shared.http.limits import Throttle
@@ -82,8 +84,9 @@ async def main() -> None:
         )
         process.consume("directory", [CONTACTS.name, DIRECTORY.name], subscribers.directory, schema=IntakeFact)
         senders = {lane: sender_of(process.db_of(lane), office, settings, lane) for lane in Lane}
+        listing = timers.in_one_transaction(process.db, Listing(settings.destroyed_keys).fire)
         for lane, sender in senders.items():
-            process.on_timers(lane, sender.act)
+            process.on_timers(lane, timers.by_kind({SEND: sender.act, **dict.fromkeys(TIMER.values(), listing)}))
         doors, crisis = process.doors_of(Lane.ORDINARY), process.doors_of(Lane.CRISIS)
         process.serve(notify_app(doors, office, settings, process.ready, crisis=crisis))
         await process.run()

@@ -93,7 +93,7 @@ async def _moving(sql: Sql) -> str:
     if number := await sql.fetchval(_MOVING):
         return f"{number} intents"
     for service in SERVICES:
-        overdue = f"SELECT count(*) FROM {service}.timers WHERE due_at < region.now() - interval '3 s'"
+        overdue = f"SELECT count(*) FROM {service}.timers WHERE due_at < region.now() - interval '3 s'"  # noqa: S608
         if number := await sql.fetchval(overdue):
             return f"{number} overdue timers of {service}"
     return ""
@@ -117,7 +117,7 @@ async def _rest(sql: Sql) -> Rest:
     return Rest(
         now=await sql.fetchval("SELECT extract(epoch FROM region.now())::float8"),
         at_rest=False,
-        outbox={service: await sql.fetchval(f"SELECT count(*) FROM {service}.outbox") for service in SERVICES},
+        outbox={service: len(rows) for service, rows in (await each("SELECT id FROM {service}.outbox")).items()},
         parked=tuple(str(row["told"]) for rows in parked.values() for row in rows),
         inbox={
             service: {_id(row["event_id"]): Taken(float(str(row["at"])), str(row["x"])) for row in rows}
@@ -125,8 +125,8 @@ async def _rest(sql: Sql) -> Rest:
         },
         open=tuple(Open(service, **dict(row)) for service, rows in open_things.items() for row in rows),  # type: ignore[arg-type]
         cases={
-            service: frozenset(row["case_id"] for row in await sql.fetch(f"SELECT case_id FROM {service}.cases"))
-            for service in SERVICES
+            service: frozenset(_id(row["case_id"]) for row in rows)
+            for service, rows in (await each("SELECT case_id FROM {service}.cases")).items()
         },
         accepted={row["case_id"]: row["n"] for row in await sql.fetch(accepted)},
         audited=frozenset(row["subject"] for row in await sql.fetch("SELECT DISTINCT subject FROM intake.audit")),

@@ -12,7 +12,7 @@ from tests.chaos.checker import Broken, check
 from tests.chaos.history import Attempt, History, Intent, Letter, Open, Record, Request, Rest, Said, Stroke, Taken
 
 CASE, PEER, OFFER, INTENT, ATTEMPT = (UUID(int=number) for number in range(1, 6))
-TOLD = (
+TOLD: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("peerline.intake", "intake.request_submitted.v1", {}),
     ("peerline.matching", "matching.offer_made.v1", {"offer": str(OFFER)}),
     ("peerline.notify", "notify.intent_settled.v1", {"intent": str(INTENT), "outcome": "accepted"}),
