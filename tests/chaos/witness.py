@@ -49,6 +49,7 @@ SELECT l.row->>'case_id' AS case, l.row->>'purpose' AS purpose, l.row->>'person_
        l.row->>'subject_id' AS subject, l.transaction
   FROM chaos.notes d JOIN chaos.notes l ON l.row->>'link_id' = d.row->>'subject' AND l.what = 'notify.links'
  WHERE d.what = 'notify.doors' AND d.row->>'hash' = '\\x' || encode($1, 'hex')
+ ORDER BY l.n LIMIT 1
 """
 
 
