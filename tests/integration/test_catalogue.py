@@ -15,10 +15,11 @@ from tests.harness.region import Region
 from tools import grants
 from tools.grants import HOUSE, KEPT, SCHEMAS, Matrix
 
-OF_LOOPS = {"outbox", "timers", "parked", "inbox", "tombstones", "positions", "cases", "open_things", "schema"}
+OF_LOOPS = {"outbox", "timers", "parked", "inbox", "tombstones", "positions", "published", "cases"} | {"open_things", "schema"}
 WITHOUT_AGENCY = {
     "inbox": "event ids and digests only; an event is seen once whatever agency it claims",
     "positions": "offsets of the bus",
+    "published": "offsets of the bus",
     "region.clock": "one row: how far the region's clock is moved",
     "matching.duty": "regional duty coordinators belong to every agency; opaque ids only",
     "referral.duty": "as matching.duty",
