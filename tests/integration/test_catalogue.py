@@ -15,7 +15,10 @@ from tests.harness.region import Region
 from tools import grants
 from tools.grants import HOUSE, KEPT, SCHEMAS, Matrix
 
-OF_LOOPS = {"outbox", "timers", "parked", "inbox", "tombstones", "positions", "published", "cases"} | {"open_things", "schema"}
+OF_LOOPS = {"outbox", "timers", "parked", "inbox", "tombstones", "positions", "published", "cases"} | {
+    "open_things",
+    "schema",
+}
 WITHOUT_AGENCY = {
     "inbox": "event ids and digests only; an event is seen once whatever agency it claims",
     "positions": "offsets of the bus",
