@@ -1,7 +1,7 @@
 """Destroyed keys stay destroyed: each is also written down outside of the database, where no backup brings it back.
 
-The list is a file that only grows: a line for each key, with when it was destroyed, its kind, agency and subject, all
-of them random ids. A timer set in the transaction that destroys a key writes its line, so a process that dies in
+The list is a file that only grows: a line for each key, with the day on which it was destroyed (in a small agency a
+time could name a person), its kind, agency and subject, all of them random ids. A timer set in the transaction that destroys a key writes its line, so a process that dies in
 between loses none. A database that was restored from a backup is told the list again before anything else.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import get_args
 from uuid import UUID
@@ -51,8 +51,8 @@ class Listing:
         del tx
         if self._path is not None and fired:
             kinds = {timer: kind for kind, timer in TIMER.items()}
-            at = clock.now().isoformat(timespec="seconds")
-            lines = [f"{at} {kinds[one.kind]} {one.agency_id} {one.subject_id}\n" for one in fired]
+            day = clock.now().date()
+            lines = [f"{day} {kinds[one.kind]} {one.agency_id} {one.subject_id}\n" for one in fired]
             await asyncio.to_thread(_append, self._path, "".join(lines))
 
 
@@ -71,20 +71,20 @@ def read(paths: Iterable[Path], now: datetime) -> list[Subject]:
 
     Raises OSError for a list that cannot be read.
     """
-    found: dict[Subject, None] = {}
+    found, since = dict[Subject, None](), (now - KEPT).date()
     for path in paths:
         for line in path.read_text().splitlines():
-            one = _subject(line.split(), now - KEPT)
+            one = _subject(line.split(), since)
             if one is not None:
                 found[one] = None
     return list(found)
 
 
-def _subject(words: Sequence[str], since: datetime) -> Subject | None:
+def _subject(words: Sequence[str], since: date) -> Subject | None:
     try:
-        at, kind, agency, subject = words
+        day, kind, agency, subject = words
         known = next(one for one in get_args(Kind) if one == kind)
         listed = Subject(AgencyId(UUID(agency)), known, UUID(subject))
-        return listed if datetime.fromisoformat(at) >= since else None
+        return listed if date.fromisoformat(day) >= since else None
     except (ValueError, StopIteration):
         return None

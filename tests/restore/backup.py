@@ -12,9 +12,11 @@ from deploy.local.postgres import package_folder
 from deploy.local.region import LocalRegion
 from deploy.local.settings import checkout
 from deploy.prepare import Place, database_prepared
-from shared.migrate import create_database
-from tests.harness.databases import SUPERUSER, TestDatabase, drop
+from tests.harness.databases import SUPERUSER, TestDatabase
 from tests.harness.region import Region
+
+REPLACING = ("--clean", "--if-exists", "--create", "--exit-on-error")
+"""The database goes and comes again, with its owner and with who may enter it."""
 
 
 async def dumped(database: TestDatabase, file: Path) -> None:
@@ -25,9 +27,7 @@ async def dumped(database: TestDatabase, file: Path) -> None:
 async def restored(database: TestDatabase, file: Path) -> None:
     """The database as it was dumped. Nobody may be connected."""
     cluster = database.cluster
-    await drop(cluster, database.name)
-    await create_database(cluster.server, cluster.endpoints.postgres_password, database.name)
-    await _run(database, "pg_restore", "--exit-on-error", f"--dbname={database.name}", str(file))
+    await _run(database, "pg_restore", *REPLACING, "--dbname=postgres", str(file))
     place = Place(
         postgres=cluster.server,
         superuser_password=cluster.endpoints.postgres_password,
