@@ -1,8 +1,9 @@
 """Destroyed keys stay destroyed: each is also written down outside of the database, where no backup brings it back.
 
 The list is a file that only grows: a line for each key, with the day on which it was destroyed (in a small agency a
-time could name a person), its kind, agency and subject, all of them random ids. A timer set in the transaction that destroys a key writes its line, so a process that dies in
-between loses none. A database that was restored from a backup is told the list again before anything else.
+time could name a person), its kind, agency and subject, all of them random ids. A timer set in the transaction that
+destroys a key writes its line, so a process that dies in between loses none. A database that was restored from a
+backup is told the list again before anything else.
 """
 
 from __future__ import annotations
