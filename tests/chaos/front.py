@@ -52,10 +52,14 @@ class Front:
         self._serving.add(task := asyncio.current_task())
         try:
             there, back = await self._led()
-            await asyncio.gather(_pump(reader, back), _pump(there, writer))
+            try:
+                await asyncio.gather(_pump(reader, back), _pump(there, writer))
+            finally:
+                back.transport.abort()
         except OSError:
             writer.transport.abort()
         finally:
+            writer.close()
             self._serving.discard(task)
 
     async def _led(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
