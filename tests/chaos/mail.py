@@ -74,14 +74,10 @@ class Box:
         async with self._news:
             self._news.notify_all()
 
-    async def about(self, cases: set[UUID]) -> Came:
-        """The first mail about one of these cases; waits for it."""
-        while True:
-            for one in list(self.came.values()):
-                if one.opened is not None and one.opened.case in cases:
-                    return one
-            async with self._news:
-                await self._news.wait()
+    async def about(self, case: UUID | None) -> None:
+        """Return when there is a mail about this case."""
+        async with self._news:
+            await self._news.wait_for(lambda: any(one.opened and one.opened.case == case for one in self.came.values()))
 
     async def _came(self, row: Mapping[str, Any]) -> Came:
         at = datetime.fromisoformat(row["received_at"]).timestamp()

@@ -64,6 +64,7 @@ class Visit:
     chance: random.Random
     code: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     accepted: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set as soon as the case is known."""
 
     @property
     def story(self) -> str:
@@ -141,7 +142,7 @@ class People:
         if found is not None:
             request.case = found
             self._by_case[found] = visit
-        visit.accepted.set()
+            visit.accepted.set()
 
     async def _notice(self, slug: str, relation: str) -> str:
         while (slug, relation) not in self._notices:

@@ -56,15 +56,23 @@ async def run(order: Order, say: Callable[[str], None]) -> Verdict:
     async with standing(state, say, durable=order.durable) as stand:
         people = People(stand.eye, stand.local.url("intake"), stand.pin, stand.pepper, history)
         box = Box(stand.local.endpoints.mailbox_url, stand.eye, stand.pepper, people.arrived)
-        async with reading(box) as http:
-            await _broken_into(order, stand, people, box, say)
-            say("nothing goes wrong any more: whoever is not to stay waits no longer, then all has to come to rest")
-            await people.ended()
-            moving = await collected(stand, people, box, history, within_s=order.rest_within_s, http=http)
-            say(f"still moving at the end: {moving}" if moving else "all is at rest")
-            await people.gone()
-        broken = check(history)
+        try:
+            await _lived(order, stand, people, box, say)
+            broken = check(history)
+        except Exception as error:
+            error.add_note(f"history and logs: {_kept(stand, history, ())}")
+            raise
         return Verdict(history, broken, _kept(stand, history, broken) if broken else None)
+
+
+async def _lived(order: Order, stand: Stand, people: People, box: Box, say: Callable[[str], None]) -> None:
+    async with reading(box) as http:
+        await _broken_into(order, stand, people, box, say)
+        say("nothing goes wrong any more: whoever is not to stay waits no longer, then all has to come to rest")
+        await people.ended()
+        moving = await collected(stand, people, box, people.history, within_s=order.rest_within_s, http=http)
+        say(f"still moving at the end: {moving}" if moving else "all is at rest")
+        await people.gone()
 
 
 async def _broken_into(order: Order, stand: Stand, people: People, box: Box, say: Callable[[str], None]) -> None:

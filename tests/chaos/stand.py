@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,11 +14,10 @@ from deploy.local import demo
 from deploy.local.browser import Browser
 from deploy.local.cast import TOWNS
 from deploy.local.engines import Engines, forget, free_ports
-from deploy.local.ports import LOOPBACK, TEST_PORTS, is_free
+from deploy.local.ports import LOOPBACK, TEST_PORTS, Ports, is_free
 from deploy.local.region import LocalRegion, keyring_in, prepare, secrets_in
 from deploy.local.settings import checkout
 from deploy.local.supervisor import Program
-from shared.migrate import SERVICES
 from shared.vault import read_keyring
 from tests.chaos import witness
 from tests.chaos.front import Front
@@ -88,8 +87,8 @@ def program(local: LocalRegion, name: str, *, port: int, database: int) -> Progr
 @asynccontextmanager
 async def standing(state: Path, say: Callable[[str], None], *, durable: bool) -> AsyncIterator[Stand]:
     """The region, everybody in it verified. What it keeps is forgotten at the end, the logs too."""
-    wanted = iter(_free(len(PROCESSES) + 3))
     ports = free_ports()
+    wanted = _free(ports)
     engines = Engines(state=state, ports=ports, with_zipkin=False, durable=durable, on_progress=say)
     try:
         async with AsyncExitStack() as stack:
@@ -117,10 +116,11 @@ async def standing(state: Path, say: Callable[[str], None], *, durable: bool) ->
         forget(engines.state)
 
 
-def _free(number: int) -> list[int]:
-    """Ports that are free now, other than those that `free_ports` may just have chosen."""
-    found = [port for port in range(TEST_PORTS.start + os.getpid() % 4000, TEST_PORTS.stop) if is_free(port)]
-    return found[:number]
+def _free(beside: Ports) -> Iterator[int]:
+    """Ports that are free, other than those of the engines, which are not taken yet."""
+    engines = set(beside.named().values())
+    first = TEST_PORTS.start + os.getpid() % 4000
+    return (port for port in range(first, TEST_PORTS.stop) if port not in engines and is_free(port))
 
 
 async def _started(stack: AsyncExitStack, stand: Stand) -> None:
@@ -151,6 +151,3 @@ async def _policies(local: LocalRegion) -> None:
 def logs(folder: Path) -> list[Path]:
     """What every process has written down."""
     return sorted((folder / "log").glob("*.log*"))
-
-
-__all__ = ["SERVICES", "Stand", "logs", "standing"]

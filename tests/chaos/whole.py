@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from uuid import UUID
 
 from deploy.local.cast import RIVERTON
 from deploy.local.probe import http_probe
@@ -52,42 +51,28 @@ async def _drained(stand: Stand) -> bool:
 
 async def _sung(people: People, box: Box, seed: int) -> None:
     """A request of its own goes all the way from the door to a mail; then it is taken back."""
-    canaries: list[Visit] = []
+    canaries = list[Visit]()
+    singing = set[asyncio.Task[None]]()
     try:
         while True:
             canaries.append(people.begin(seed, CANARY, RIVERTON))
-            try:
-                async with asyncio.timeout(ANOTHER_AFTER_S):
-                    await _mailed(canaries, box)
-                    return
-            except TimeoutError:
-                continue
+            singing.add(asyncio.create_task(_mailed(canaries[-1], box)))
+            done, _ = await asyncio.wait(singing, timeout=ANOTHER_AFTER_S, return_when=asyncio.FIRST_COMPLETED)
+            if done:
+                return
     finally:
+        for task in singing:
+            task.cancel()
+        await asyncio.gather(*singing, return_exceptions=True)
         for one in canaries:
             people.spawn(_taken_back(people, one))
 
 
-async def _taken_back(people: People, visit: Visit) -> None:
-    await visit.accepted.wait()
-    await people.withdraw(visit)
+async def _mailed(canary: Visit, box: Box) -> None:
+    await canary.accepted.wait()
+    await box.about(canary.request.case)
 
 
-async def _mailed(canaries: list[Visit], box: Box) -> None:
-    while True:
-        waiting = [asyncio.ensure_future(_known(one, box)) for one in canaries]
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            return
-        finally:
-            for task in waiting:
-                task.cancel()
-
-
-async def _known(visit: Visit, box: Box) -> UUID:
-    await visit.accepted.wait()
-    case = visit.request.case
-    if case is None:
-        await asyncio.Event().wait()
-        raise AssertionError
-    await box.about({case})
-    return case
+async def _taken_back(people: People, canary: Visit) -> None:
+    await canary.accepted.wait()
+    await people.withdraw(canary)
