@@ -32,12 +32,14 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="short faults, nothing flushed: every family within a minute"
     )
+    parser.add_argument("--keep", action="store_true", help="keep history and logs though everything held")
     given = parser.parse_args()
     seed = given.seed if given.seed is not None else secrets.randbelow(1_000_000)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    order = Order(seed, given.minutes, given.rate, quick=given.quick, durable=not given.quick, keep=given.keep)
     say(f"seed {seed}")
     try:
-        verdict = asyncio.run(_run(Order(seed, given.minutes, given.rate, quick=given.quick, durable=not given.quick)))
+        verdict = asyncio.run(_run(order))
     except LocalError as error:
         sys.exit(str(error))
     sys.stdout.write(told(verdict) + "\n")

@@ -36,11 +36,13 @@ class Order:
     quick: bool = False
     durable: bool = True
     rest_within_s: float = 240.0
+    keep: bool = False
+    """Whether history and logs of a run in which everything held are kept too."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of it; `kept` is the folder with history and logs of a run that broke something."""
+    """What came of it; `kept` is the folder with history and logs, if they are kept."""
 
     history: History
     broken: Sequence[Broken]
@@ -62,7 +64,7 @@ async def run(order: Order, say: Callable[[str], None]) -> Verdict:
         except Exception as error:
             error.add_note(f"history and logs: {_kept(stand, history, ())}")
             raise
-        return Verdict(history, broken, _kept(stand, history, broken) if broken else None)
+        return Verdict(history, broken, _kept(stand, history, broken) if broken or order.keep else None)
 
 
 async def _lived(order: Order, stand: Stand, people: People, box: Box, say: Callable[[str], None]) -> None:
@@ -108,7 +110,7 @@ async def _asking(order: Order, people: People, until: float) -> None:
 
 
 def _kept(stand: Stand, history: History, broken: Sequence[Broken]) -> Path:
-    """History and logs of a run that broke something, in a folder that stays."""
+    """History and logs, in a folder that stays."""
     folder = checkout() / ".peerline" / "chaos" / f"seed-{history.seed}-{time.strftime('%Y%m%dT%H%M%S')}"
     folder.mkdir(parents=True)
     history.written(folder)
@@ -135,7 +137,9 @@ def told(verdict: Verdict) -> str:
     ]
     if verdict.broken:
         lines += [f"{len(verdict.broken)} broken, the first:", str(verdict.broken[0])]
-        lines.append(f'history and logs: {verdict.kept}; again with ARGS="--seed {history.seed}"')
+        lines.append(f'again with ARGS="--seed {history.seed}"')
     else:
         lines.append("everything held")
+    if verdict.kept:
+        lines.append(f"history and logs: {verdict.kept}")
     return "\n".join(lines)
