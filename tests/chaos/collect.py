@@ -16,7 +16,7 @@ from shared.db import UNAVAILABLE
 from shared.migrate import SERVICES
 from tests.chaos import witness
 from tests.chaos.history import History, Open, Record, Rest, Taken
-from tests.chaos.mail import Box
+from tests.chaos.mail import Beginning, Box
 from tests.chaos.people import LEFT_OPEN, People
 from tests.chaos.stand import Stand
 from tests.faults.kills import GROUPS
@@ -36,30 +36,32 @@ async def collected(
     stand: Stand, people: People, box: Box, history: History, *, within_s: float, http: aiohttp.ClientSession
 ) -> str:
     """Fill in the history's end; returns what still moved when the time was over, "" when all was at rest."""
-    until, moving = time.monotonic() + within_s, "everything"
+    until, moving, whose = time.monotonic() + within_s, "everything", dict[Beginning, UUID]()
     async with kept(Topics(stand.local.endpoints.kafka, "", PARTITIONS)) as ledger:
         while True:
             try:
-                moving = await _read(stand, people, ledger, history)
+                moving, whose = await _read(stand, people, ledger, history)
             except NOT_YET as error:
                 moving = f"{type(error).__name__}: {error}"
             if not moving or time.monotonic() > until:
                 break
             await asyncio.sleep(LOOK_EVERY_S)
     await box.read(http, HIGHEST_LIMIT)
-    await _sending(stand, box, history)
+    history.letters = [one.letter(whose) for one in box.came.values()]
     if history.rest is not None:
         history.rest = replace(history.rest, at_rest=not moving)
     return moving
 
 
-async def _read(stand: Stand, people: People, ledger: Ledger, history: History) -> str:
+async def _read(stand: Stand, people: People, ledger: Ledger, history: History) -> tuple[str, Mapping[Beginning, UUID]]:
+    """Everything but the mailbox, as of one moment; what still moved then, and the attempts by their beginnings."""
     ends = await ledger.ends()
     sql = await stand.eye.connected()
     try:
         async with sql.transaction(isolation="repeatable_read", readonly=True):
             rest = await _rest(sql)
             said = witness.said(await witness.notes(sql, *(f"{service}.outbox" for service in SERVICES)))
+            whose = await _sending(sql, history)
             moving = await _moving(sql)
     finally:
         sql.terminate()
@@ -79,13 +81,12 @@ async def _read(stand: Stand, people: People, ledger: Ledger, history: History) 
     alive = [one.request.number for one in people.visits if one.request.case in cases and one.story not in LEFT_OPEN]
     for what, found in (("outboxes", left), ("not taken", [one for one in missing.values() if one]), ("cases", alive)):
         if found:
-            return f"{what}: {found}"
-    return moving or ("" if await ledger.ends() == ends else "topics")
+            return f"{what}: {found}", whose
+    return moving or ("" if await ledger.ends() == ends else "topics"), whose
 
 
 _MOVING = """
-SELECT count(*) FROM notify.intents
- WHERE state = 'sending' OR (state = 'planned' AND planned_at < region.now() - interval '5 s')
+SELECT count(*) FROM notify.intents WHERE state IN ('planned', 'sending')
 """
 
 
@@ -138,14 +139,9 @@ def _id(value: object) -> UUID:
     return UUID(str(value))
 
 
-async def _sending(stand: Stand, box: Box, history: History) -> None:
-    sql = await stand.eye.connected()
-    try:
-        noted = await witness.notes(sql, "notify.intents", "notify.attempts")
-        stops = await witness.notes(sql, "notify.tombstones")
-    finally:
-        sql.terminate()
+async def _sending(sql: Sql, history: History) -> Mapping[Beginning, UUID]:
+    noted = await witness.notes(sql, "notify.intents", "notify.attempts")
     history.intents, history.attempts, whose = witness.sending(noted)
-    history.letters = [one.letter(whose) for one in box.came.values()]
-    for _, at, _, row in stops:
+    for _, at, _, row in await witness.notes(sql, "notify.tombstones"):
         history.stops.setdefault(UUID(row["case_id"]), at)
+    return whose

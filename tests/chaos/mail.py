@@ -25,6 +25,10 @@ LATEST = 200
 PURPOSES = {first: purpose for purpose, first in PATHS.items()}
 
 
+Beginning = tuple[str, UUID, UUID]
+"""The transaction in which an attempt began, and the person and the subject of its message."""
+
+
 @dataclass(frozen=True)
 class Opened:
     """A mail with a link: where it leads and what it is about. `made_in` is the transaction that made the link."""
@@ -47,7 +51,7 @@ class Came:
     number: str
     opened: Opened | None
 
-    def letter(self, whose: Mapping[tuple[str, UUID, UUID], UUID]) -> Letter:
+    def letter(self, whose: Mapping[Beginning, UUID]) -> Letter:
         """The mail with the attempt that sent it, given the attempts by transaction, person and subject."""
         one = self.opened
         attempt = whose.get((one.made_in, one.person, one.subject)) if one else None
