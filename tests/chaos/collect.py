@@ -36,7 +36,8 @@ async def collected(
     stand: Stand, people: People, box: Box, history: History, *, within_s: float, http: aiohttp.ClientSession
 ) -> str:
     """Fill in the history's end; returns what still moved when the time was over, "" when all was at rest."""
-    until, moving, whose = time.monotonic() + within_s, "everything", dict[Beginning, UUID]()
+    until, moving = time.monotonic() + within_s, "everything"
+    whose: Mapping[Beginning, UUID] = {}
     async with kept(Topics(stand.local.endpoints.kafka, "", PARTITIONS)) as ledger:
         while True:
             try:
