@@ -4,7 +4,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 UV_VERSION := 0.13.9
 
-.PHONY: help up test check demo load compose-env compose-walk lock clean distclean .venv
+.PHONY: help up test check demo load chaos compose-env compose-walk lock clean distclean .venv
 
 help: ## list the doors
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,9 @@ demo: .venv ## walk what each program structure does and refuses, in the region 
 
 load: .venv ## measure latency and throughput beside their floors, into docs/performance/latest.json
 	@$(PY) -m tests.load $(ARGS)
+
+chaos: .venv ## break a region of two replicas each for ten minutes and check every promise (ARGS="--minutes 10 --seed N")
+	@$(PY) -m tests.chaos $(ARGS)
 
 compose-env: .venv ## write .env for docker-compose.yml: random passwords, and the keyring; keeps what is set
 	@$(PY) -m deploy.local.compose env

@@ -14,7 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import uvicorn
 import uvloop
@@ -24,7 +24,7 @@ from starlette.types import ASGIApp
 from shared import brake, broker, checks, clock, faults, heartbeats, metrics, telemetry
 from shared.auditor import Auditor
 from shared.checks import Beat, Bounds, Limits, Offsets, Pulse
-from shared.db import DOORS_WITHIN_S, UNAVAILABLE, Connection, Database, Login, lazy_pool
+from shared.db import AGAIN, DOORS_WITHIN_S, UNAVAILABLE, Connection, Database, Login, lazy_pool
 from shared.delivery import Absorb, Delivery
 from shared.errors import places_of
 from shared.http import metrics as metrics_door
@@ -64,34 +64,6 @@ class _Server(uvicorn.Server):
         yield
 
 
-class Wiring(Protocol):
-    """What a service declares itself on: what it hears and which timers it runs, each on the database of its lane."""
-
-    @property
-    def db(self) -> Database:
-        """The database of everything but emergencies."""
-        ...
-
-    def db_of(self, lane: Lane) -> Database:
-        """The database as a lane reaches it."""
-        ...
-
-    def consume(
-        self,
-        lane: str,
-        topics: Sequence[str],
-        absorb: Absorb,
-        *,
-        beside: Collection[AgencyId] = (),
-    ) -> None:
-        """As `Process.consume`."""
-        ...
-
-    def on_timers(self, lane: Lane, action: Action, *, batch: int = BATCH) -> None:
-        """As `Process.on_timers`."""
-        ...
-
-
 class Process:
     """One replica of one service. Declare groups, timers and the ASGI app, then `run`."""
 
@@ -111,6 +83,7 @@ class Process:
             Sealer(login(service, settings, loop=True)).run,
             self.auditor.run,
         ]
+        self._firsts: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._app: ASGIApp | None = None
         self._asking, self._asked_at, self._beats = asyncio.Lock(), float("-inf"), list[Beat]()
         self._sources = [metrics.HOUSE, metrics.Source((metrics.OVER_LIMIT,), self._over_limit)]
@@ -170,6 +143,10 @@ class Process:
         """
         ready = self._at_once if lane is Lane.CRISIS else self._caught_up
         self._loops.append(TimerLoop(self.db_of(lane), lane, action, ready=ready, batch=batch).run)
+
+    def first(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Something to do once, as soon as the database is there and before any loop; the doors are open meanwhile."""
+        self._firsts.append(work)
 
     def serve(self, app: ASGIApp) -> None:
         """The ASGI application to serve on the settings' host and port."""
@@ -272,7 +249,9 @@ class Process:
 
     async def _work(self) -> None:
         """Everything but the doors, from the moment that the database is there."""
-        await self._reach_database()
+        # Reaching it is the first of all.
+        for one in (self.db.reached, *self._firsts):
+            await self._patiently(one)
         async with asyncio.TaskGroup() as together:
             for one in self._loops:
                 together.create_task(self._forever(one))
@@ -280,11 +259,11 @@ class Process:
                 together.create_task(self._relay(relay))
             together.create_task(self.join_bus())
 
-    async def _reach_database(self) -> None:
+    async def _patiently(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         while True:
             try:
-                await self.db.reached()
-            except UNAVAILABLE as error:
+                await work()
+            except (*UNAVAILABLE, *AGAIN) as error:
                 log.warning("waiting for the database: %s", type(error).__name__)
                 await asyncio.sleep(AGAIN_AFTER_S)
             else:

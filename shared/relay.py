@@ -47,6 +47,13 @@ _NEXT = """
 SELECT id, event_id, agency_id, topic, key, type, traceparent, payload, created_at FROM outbox
  WHERE lane = $1 AND shard = ANY ($2::smallint[]) AND id > $4 ORDER BY id LIMIT $3
 """
+_GONE = """
+WITH gone AS (DELETE FROM outbox WHERE id = ANY ($1::bigint[]))
+INSERT INTO published(topic, part, next_offset)
+SELECT t, p, o FROM unnest($2::text[], $3::int[], $4::bigint[]) u(t, p, o) ORDER BY t, p
+ON CONFLICT (topic, part) DO UPDATE SET next_offset = greatest(published.next_offset, excluded.next_offset)
+"""
+"""One statement: a database that is restored says of every record whether it had been published by then."""
 _LOCK = """
 SELECT shard FROM unnest($3::int[]) shard
  WHERE pg_try_advisory_lock($1, hashtext($2 || ':' || current_schema() || ':' || shard))
@@ -65,6 +72,7 @@ class Relay:
         self._login, self._lane, self._publisher, self._signals, self._prefix = login, lane, publisher, signals, prefix
         self._partition_of = DefaultPartitioner()
         self._shards: set[int] = set()
+        self._ends: dict[Place, int] = {}
         self._locked_at = float("-inf")
         self._moved_at = 0.0
         self._in_flight: dict[Place, tuple[asyncio.Future[Any], list[int]]] = {}
@@ -161,23 +169,37 @@ class Relay:
         for place, (sent, ids) in list(self._in_flight.items()):
             if sent.done():
                 del self._in_flight[place]
-                acked += ids if not sent.cancelled() and sent.exception() is None else []
+                taken = not sent.cancelled() and sent.exception() is None
+                acked += ids if taken and self._placed(place, sent.result().offset, len(ids)) else []
         return acked
+
+    def _placed(self, place: Place, offset: int, count: int) -> bool:
+        """Note where so many acknowledged records end that begin there; False where Kafka has lost their place.
+
+        Published once more they have one again.
+        """
+        if offset < 0:
+            return False
+        self._ends[place] = offset + count
+        return True
 
     async def _delete(self, connection: asyncpg.Connection[Any], acked: Sequence[int]) -> None:
         if acked:
             self._moved_at = asyncio.get_running_loop().time()
-            await connection.execute("DELETE FROM outbox WHERE id = ANY ($1::bigint[])", acked)
+            ends, self._ends = self._ends, {}
+            topics = [topic.removeprefix(self._prefix) for topic, _ in ends]
+            await connection.execute(_GONE, acked, topics, [part for _, part in ends], list(ends.values()))
 
     async def _published(
         self, connection: asyncpg.Connection[Any], rows: Sequence[Row], held: set[Place]
     ) -> Sequence[int]:
-        topics = {row["topic"] for row in rows}
-        faults.reached("before-publish", *topics)
+        named = {row["topic"] for row in rows}
+        faults.reached("before-publish", *named)
+        self._ends.clear()
         # Kafka may take longer than the server keeps a silent session: the session stays awake beside it.
         async with _Awake(connection):
             acked = await self._publish(rows, held)
-        faults.reached("after-publish", *topics)
+        faults.reached("after-publish", *named)
         await self._delete(connection, acked)
         return acked
 
@@ -239,12 +261,14 @@ class Relay:
                 sent = await self._publisher.send_batch(batch, place[0], partition=place[1])
                 self._in_flight[place] = sent, ids
                 # Whoever loses patience leaves it in flight.
-                await asyncio.shield(sent)
+                told = await asyncio.shield(sent)
             except (KafkaError, TimeoutError) as error:
                 log.warning("relay could not publish to %s: %s", place[0], type(error).__name__)
                 self._in_flight.pop(place, None)
                 return
             self._in_flight.pop(place, None)
+            if not self._placed(place, told.offset, taken):
+                return
             acked += ids
             waiting = waiting[taken:]
 

@@ -179,11 +179,34 @@ async def load(tx: Transaction, keyring: Keyring, kind: Kind, subjects: Collecti
 
 _DESTROY = """
 UPDATE vault.data_keys SET wrapped = NULL, destroyed_at = clock_timestamp()
- WHERE kind = $1 AND subject_id = ANY ($2::uuid[]) AND destroyed_at IS NULL AND NOT held RETURNING subject_id
+ WHERE kind = $1 AND subject_id = ANY ($2::uuid[]) AND destroyed_at IS NULL AND NOT held
+RETURNING agency_id, subject_id
 """
 
 
-async def destroy(tx: Transaction, kind: Kind, subjects: Collection[UUID]) -> set[UUID]:
-    """Destroy the data keys of these subjects, for ever; those under a legal hold stay. Returns the destroyed ones."""
+async def destroy(tx: Transaction, kind: Kind, subjects: Collection[UUID]) -> list[Subject]:
+    """Destroy the data keys of these subjects, for ever; those under a legal hold stay. Returns the destroyed ones.
+
+    `shared.forgetting.destroy` does this and has it written down outside of the database as well.
+    """
     rows = await tx.connection.fetch(_DESTROY, kind, list(subjects))
-    return {row["subject_id"] for row in rows}
+    return [Subject(AgencyId(row["agency_id"]), kind, row["subject_id"]) for row in rows]
+
+
+_ALIVE = """
+SELECT k.agency_id, k.kind, k.subject_id
+  FROM vault.data_keys k JOIN unnest($1::uuid[], $2::text[], $3::uuid[]) u(agency_id, kind, subject_id)
+ USING (subject_id, kind, agency_id) WHERE k.destroyed_at IS NULL ORDER BY k.kind, k.subject_id
+"""
+
+
+async def alive(tx: Transaction, subjects: Collection[Subject]) -> list[Subject]:
+    """Which of these have a data key that is not destroyed."""
+    listed = list(subjects)
+    agencies, kinds, ids = (
+        [one.agency_id for one in listed],
+        [one.kind for one in listed],
+        [one.subject_id for one in listed],
+    )
+    rows = await tx.connection.fetch(_ALIVE, agencies, kinds, ids)
+    return [Subject(AgencyId(row["agency_id"]), row["kind"], row["subject_id"]) for row in rows]

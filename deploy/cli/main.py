@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from deploy.cli import agency, audit, dead_letters, directory, region, waiting
+from deploy.cli import agency, audit, dead_letters, directory, region, restore, waiting
 
 app = typer.Typer(
     name="peerline",
@@ -19,6 +19,7 @@ app.add_typer(region.app, name="region")
 app.add_typer(directory.app, name="directory")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(audit.app, name="audit")
+app.add_typer(restore.app, name="restore")
 waiting.register(app)
 
 

@@ -52,9 +52,15 @@ def wanted(state: Path, owner: tuple[int, int]) -> dict[str, str]:
         "PEERLINE_GRAFANA_PASSWORD": secrets.token_urlsafe(24),
         "PEERLINE_KEYRING_FILE": str(keyring_in(state)),
         "PEERLINE_ANCHORS": str(state / ANCHORS),
+        "PEERLINE_DESTROYED_FOLDER": str(destroyed_folder(state)),
         "PEERLINE_UID": str(owner[0]),
         "PEERLINE_GID": str(owner[1]),
     }
+
+
+def destroyed_folder(state: Path) -> Path:
+    """Where the services write the list of destroyed keys; Compose mounts it and restores nothing into it."""
+    return state / "destroyed"
 
 
 def completed(present: Mapping[str, str], made: Mapping[str, str]) -> dict[str, str]:
@@ -70,9 +76,11 @@ def write_env(file: Path, state: Path) -> list[str]:
     owner = (os.getuid(), os.getgid()) if os.getuid() else (IMAGE_USER, IMAGE_USER)
     present = kept(file)
     every = completed(present, wanted(state, owner))
+    destroyed_folder(state).mkdir(mode=0o700, exist_ok=True)
     if not os.getuid():
         os.chown(keyring_in(state), *owner)
         os.chown(state / ANCHORS, *owner)
+        os.chown(destroyed_folder(state), *owner)
     write_private(file, "".join(f"{name}={value}\n" for name, value in every.items()))
     return [name for name in every if name not in present]
 

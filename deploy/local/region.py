@@ -94,6 +94,11 @@ def anchors_in(folder: Path) -> Path:
     return folder / "audit-heads.jsonl"
 
 
+def destroyed_in(folder: Path) -> Path:
+    """Where the list of destroyed keys of a state folder lies."""
+    return folder / "destroyed-keys"
+
+
 def write_private(path: Path, text: str) -> None:
     """Write a file that its owner alone can read; it is whole or not there at all, whenever the power goes."""
     part = path.with_name(f"{path.name}.part")
@@ -144,6 +149,7 @@ class LocalRegion:
         }
         if service in WITH_KEYS:
             found["PEERLINE_KEYRING"] = str(keyring_in(self.state))
+            found["PEERLINE_DESTROYED_KEYS"] = str(destroyed_in(self.state))
         if service == "notify":
             found["PEERLINE_INTAKE_URL"] = self.url("intake")
             found["PEERLINE_SMTP_HOST"] = self.endpoints.smtp_host
@@ -155,6 +161,7 @@ class LocalRegion:
         return self._common() | {
             "PEERLINE_OPERATOR_PASSWORD": self.secrets.passwords[OPERATOR],
             "PEERLINE_KEYRING": str(keyring_in(self.state)),
+            "PEERLINE_DESTROYED_KEYS": str(destroyed_in(self.state)),
             "PEERLINE_INTAKE_URL": self.url("intake"),
             "PEERLINE_TRACES_URL": self.endpoints.zipkin_url or "",
         }

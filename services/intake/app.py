@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from fastapi import FastAPI
 
 from services.intake import subscribers
-from services.intake.actions import cases, names, published, structures
+from services.intake.actions import cases, destroyed, names, published, structures
 from services.intake.routes import agency, docs, listings, pages, public, requester
 from services.intake.routes.desk import PAGES, Desk, Manners, Throttles, read_notices, throttle
 from services.intake.routes.sheets import problem_page, sheets_of
@@ -18,13 +19,15 @@ from services.intake.settings import IntakeSettings
 from shared import effects, timers, vault
 from shared.db import Database, Transaction
 from shared.events.envelope import MATCHING, NOTIFY, NOTIFY_CRISIS, REFERRAL, REFERRAL_CRISIS
+from shared.forgetting import TIMER, Listing
 from shared.http import foundation, health
 from shared.http.documented import Documented
 from shared.http.health import Health
-from shared.process import Process, Wiring, launch, opened
+from shared.process import Process, launch, opened
 from shared.timers import Fired
 from shared.types import REGION, Lane
 from shared.vault import Keyring
+from shared.wiring import Wiring
 
 ROUNDS_AT_ONCE = 64
 
@@ -85,8 +88,8 @@ async def fire(tx: Transaction, fired: Sequence[Fired]) -> None:
     await cases.fire(tx, [timer for timer in fired if timer.kind != structures.TIMER])
 
 
-def wire(process: Wiring, keyring: Keyring) -> None:
-    """Declare what this process hears and does at its times."""
+def wire(process: Wiring, keyring: Keyring, destroyed_keys: Path | None) -> None:
+    """Declare what this process hears and does at its times; keys that are destroyed are listed in that file."""
     process.consume("ordinary", [MATCHING.name, REFERRAL.name, NOTIFY.name], subscribers.ordinary)
     process.consume("crisis", [REFERRAL_CRISIS.name, NOTIFY_CRISIS.name], subscribers.crisis, beside=[REGION])
     for lane in (Lane.ORDINARY, Lane.CRISIS):
@@ -94,14 +97,17 @@ def wire(process: Wiring, keyring: Keyring) -> None:
     rounds = timers.in_one_transaction(process.db, partial(names.fire, keyring=keyring), beside=[REGION])
     parting = timers.in_one_transaction(process.db, cases.part)
     telling = timers.in_one_transaction(process.db, published.fire)
+    listing = timers.in_one_transaction(process.db, Listing(destroyed_keys).fire)
     of_kinds = {timers.APART: parting, names.ROUND: rounds, names.ONCE: rounds, published.ROUND: telling}
+    of_kinds |= dict.fromkeys(TIMER.values(), listing)
     process.on_timers(Lane.BULK, timers.by_kind(of_kinds), batch=ROUNDS_AT_ONCE)
 
 
 def declare(process: Process, settings: IntakeSettings) -> None:
     """Declare all that this process does, its doors too. Raises as `desk_of`."""
     desk = desk_of(process.doors_of(Lane.ORDINARY), settings, crisis=process.doors_of(Lane.CRISIS))
-    wire(process, desk.keyring)
+    wire(process, desk.keyring, settings.destroyed_keys)
+    process.first(partial(destroyed.replayed, process.db, settings.destroyed_keys))
     process.auditor.compare(effects.cases)
     process.serve(intake_app(desk, process.health))
 

@@ -17,6 +17,8 @@ class IntakeSettings(Settings):
     http_port: int = HTTP_PORT
     keyring: Path = Path("keyring.json")
     """The key-encryption keys and the root of keyed hashes; readable by its owner alone."""
+    destroyed_keys: Path | None = None
+    """The list of destroyed keys, which no restored backup undoes: a file that lies with no database."""
     public_url: str = "http://127.0.0.1:18080"
     """Where requesters find the pages; https puts the cookie under its host and adds HSTS."""
     product_title: str = ""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 
 from services.notify import subscribers
+from services.notify.actions.book import SEND
 from services.notify.actions.desk import Desk
 from services.notify.actions.sender import COMPANY_S, Sender
 from services.notify.actions.sending import Office
@@ -17,16 +19,18 @@ from services.notify.routes import Look, docs, router
 from services.notify.routes.look import Dress, Limits
 from services.notify.settings import NotifySettings
 from services.notify.store.watch import WORDS
-from shared import vault
+from shared import timers, vault
 from shared.db import Database
 from shared.events.envelope import CONTACTS, DIRECTORY, INTAKE, INTAKE_CRISIS, MATCHING, REFERRAL, REFERRAL_CRISIS
+from shared.forgetting import TIMER, Listing
 from shared.http import foundation, health
 from shared.http.documented import Documented
 from shared.http.health import Health
 from shared.http.limits import Throttle
 from shared.http.sessions import SessionCookie
-from shared.process import Process, Wiring, launch, opened
+from shared.process import Process, launch, opened
 from shared.types import Lane
+from shared.wiring import Wiring
 
 
 def office_of(settings: NotifySettings) -> Office:
@@ -76,20 +80,21 @@ def notify_app(
     return app
 
 
-def wire(process: Wiring, senders: Mapping[Lane, Sender]) -> None:
-    """Declare what this process hears and does at its times: all its timers are mails to send."""
+def wire(process: Wiring, senders: Mapping[Lane, Sender], destroyed_keys: Path | None) -> None:
+    """Declare what this process hears and does at its times: mails to send, and keys to list in that file."""
     process.consume("ordinary", [INTAKE.name, MATCHING.name, REFERRAL.name], subscribers.ordinary)
     process.consume("crisis", [INTAKE_CRISIS.name, REFERRAL_CRISIS.name], subscribers.crisis)
     process.consume("directory", [CONTACTS.name, DIRECTORY.name], subscribers.directory)
+    listing = timers.in_one_transaction(process.db, Listing(destroyed_keys).fire)
     for lane, sender in senders.items():
-        process.on_timers(lane, sender.act)
+        process.on_timers(lane, timers.by_kind({SEND: sender.act, **dict.fromkeys(TIMER.values(), listing)}))
 
 
 def declare(process: Process, settings: NotifySettings) -> list[Sender]:
     """Declare all that this process does, its pages too; returns its senders. Raises `BadKeyring`."""
     office = office_of(settings)
     senders = {lane: sender_of(process.db_of(lane), office, settings, lane) for lane in Lane}
-    wire(process, senders)
+    wire(process, senders, settings.destroyed_keys)
     process.auditor.watch(WORDS)
     doors, crisis = process.doors_of(Lane.ORDINARY), process.doors_of(Lane.CRISIS)
     process.serve(notify_app(doors, office, settings, process.health, crisis=crisis))

@@ -16,6 +16,8 @@ class NotifySettings(Settings):
     http_port: int = 18081
     keyring: Path
     """The key-encryption keys and the root of keyed hashes (`shared.vault.read_keyring`)."""
+    destroyed_keys: Path | None = None
+    """As intake's: the same file, or one of its own."""
     smtp_host: str = "127.0.0.1"
     smtp_port: int = Field(default=11025, ge=1, le=65535)
     smtp_security: Literal["none", "starttls", "tls"] = "none"

@@ -9,8 +9,9 @@ from services.referral.settings import ReferralSettings
 from shared import timers
 from shared.events.envelope import DIRECTORY, INTAKE, INTAKE_CRISIS, MATCHING, NOTIFY, NOTIFY_CRISIS
 from shared.http import foundation, health
-from shared.process import Process, Wiring, launch, opened
+from shared.process import Process, launch, opened
 from shared.types import Lane
+from shared.wiring import Wiring
 
 
 def health_app(process: Process) -> FastAPI:

@@ -134,10 +134,20 @@ def test_images_of_engines_are_of_the_versions_that_run_locally() -> None:
 
 def test_every_volume_is_named_and_every_mounted_file_is_there() -> None:
     every = [mount for one in SERVICE.values() for mount in one.get("volumes", [])]
-    assert {mount.rpartition("}")[2] for mount in every if mount.startswith("$")} == {":/anchors", ":/anchors:ro"}
-    mounts = [mount.split(":")[0] for mount in every if not mount.startswith("$")]
+    assert {mount.rpartition("}")[2] for mount in every if isinstance(mount, str) and mount.startswith("$")} == {
+        ":/anchors",
+        ":/anchors:ro",
+    }
+    mounts = [mount.split(":")[0] for mount in every if isinstance(mount, str) and not mount.startswith("$")]
     assert {mount for mount in mounts if "/" not in mount} == COMPOSE["volumes"].keys()
     assert [mount for mount in mounts if "/" in mount and not (ROOT / mount).exists()] == []
+
+
+def test_who_destroys_keys_lists_them_in_no_volume_that_a_backup_brings_back() -> None:
+    for service in ("intake", "notify", "peerline"):
+        (mount,) = SERVICE[service]["volumes"]
+        listed = Path(SERVICE[service]["environment"]["PEERLINE_DESTROYED_KEYS"])
+        assert (mount["type"], mount["target"]) == ("bind", str(listed.parent))
 
 
 def test_the_collector_lets_out_what_the_services_let_out() -> None:

@@ -17,7 +17,7 @@ from tools.grants import HOUSE, KEPT, SCHEMAS, Matrix
 
 OF_AUDIT = {"audit", "audit_chain", "audit_counts", "audit_floor"}
 OF_LOOPS = {
-    *("outbox", "timers", "parked", "inbox", "tombstones", "positions", "cases", "open_things", "schema"),
+    *("outbox", "timers", "parked", "inbox", "tombstones", "positions", "published", "cases", "open_things", "schema"),
     *OF_AUDIT,
 }
 WITHOUT_AGENCY = {
@@ -26,6 +26,7 @@ WITHOUT_AGENCY = {
     "audit_floor": "one row: up to which entry everything is sealed",
     "audit_counts": "how many entries of each act are sealed, over all agencies",
     "region.heartbeats": "what each service's auditor has found: names of checks and counts",
+    "published": "offsets of the bus",
     "region.clock": "one row: how far the region's clock is moved",
     "matching.duty": "regional duty coordinators belong to every agency; opaque ids only",
     "referral.duty": "as matching.duty",

@@ -59,6 +59,13 @@ class Batch:
         """Nothing more comes."""
 
 
+@dataclass(frozen=True)
+class Told:
+    """Where a batch begins in its partition, as the broker tells it."""
+
+    offset: int
+
+
 class Producer:
     """What a relay needs of a publisher. `mood` is that of the next batch; then everything is taken again."""
 
@@ -78,19 +85,20 @@ class Producer:
     def create_batch(self) -> Batch:
         return Batch()
 
-    async def send_batch(self, batch: Batch, topic: str, *, partition: int) -> asyncio.Future[None]:
+    async def send_batch(self, batch: Batch, topic: str, *, partition: int) -> asyncio.Future[Told]:
         mood, self.mood = self.mood, "take"
         if mood == "hold":
             self.frozen.set()
             await self.thaw.wait()
-        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
+        offset = self._logs.end((topic, partition))
         if mood != "refuse":
             for key, value, headers in batch.records:
                 self._logs.append((topic, partition), key, headers, value)
         if mood in {"refuse", "lose"}:
             answer.set_exception(KafkaTimeoutError())
         else:
-            answer.set_result(None)
+            answer.set_result(Told(offset))
         return answer
 
 

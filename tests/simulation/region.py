@@ -86,7 +86,7 @@ class Region:
         replica = Replica(service, self._pools[service], partial(self._effect, service), partial(self._woken, service))
         match service:
             case "intake":
-                intake.wire(replica, self.office.keyring)
+                intake.wire(replica, self.office.keyring, None)
             case "matching":
                 matching.wire(replica)
             case "referral":
@@ -97,7 +97,7 @@ class Region:
                     for lane in Lane
                 }
                 replica.senders = senders
-                notify.wire(replica, senders)
+                notify.wire(replica, senders, None)
         return replica
 
     def _effect(self, service: str, group: str, received: Sequence[Received]) -> None:

@@ -16,7 +16,7 @@ from services.intake.store import statistics
 from services.intake.store.agencies import zones_of
 from services.intake.store.directory import coordinators_of
 from services.intake.store.statistics import Statistic
-from shared import casework, clock, timers, vault
+from shared import casework, clock, forgetting, timers
 from shared.anchors import PLACEHOLDER, Anchor
 from shared.casework import Decided, Input, Standing, Wake
 from shared.db import Transaction
@@ -91,10 +91,10 @@ class CaseBook:
 
     async def purge(self, tx: Transaction, cases: Collection[CaseId]) -> None:
         """Destroy the keys, then every row. Raises `LostClaim` when a legal hold was set in this very moment."""
-        destroyed = await vault.destroy(tx, "case", cases)
+        destroyed = await forgetting.destroy(tx, "case", cases)
         if (left := set(cases) - {CaseId(case) for case in destroyed}) and await store.held(tx, left):
             raise LostClaim
-        await vault.destroy(tx, "outreach", [outreach_of(case) for case in cases])
+        await forgetting.destroy(tx, "outreach", [outreach_of(case) for case in cases])
         await store.purge(tx, cases)
 
 

@@ -13,7 +13,7 @@ from services.notify.domain.things import Consult, Referral
 from services.notify.domain.waits import Key, Wait
 from services.notify.store import cases as rows
 from services.notify.store import things, waits
-from shared import clock, timers, vault
+from shared import clock, forgetting, timers
 from shared.anchors import PLACEHOLDER, Anchor
 from shared.casework import Decided, Input, Standing, Wake
 from shared.db import Transaction
@@ -108,7 +108,7 @@ class Cases:
             ],
         )
         if spent := [outreach for old, new in pairs for outreach in new.spent_since(old)]:
-            await vault.destroy(tx, "outreach", spent)
+            await forgetting.destroy(tx, "outreach", spent)
         lines = [line for _, new in pairs for line in new.lines]
         changed = [
             (new.case_id, intent)
@@ -142,7 +142,7 @@ class Cases:
         """Remove every row of these cases, and destroy the keys of their consults: nothing opens those any more."""
         known = await things.consults(tx, cases)
         if known:
-            await vault.destroy(tx, "consult", [consult.consult_id for _, consult in known])
+            await forgetting.destroy(tx, "consult", [consult.consult_id for _, consult in known])
         await rows.purge(tx, cases)
 
 
@@ -155,7 +155,7 @@ async def _save_things(tx: Transaction, pairs: Sequence[tuple[CaseState, CaseSta
     ]
     await things.save_consults(tx, consults)
     if spent := [consult.consult_id for _, _, consult in consults if consult.forgotten]:
-        await vault.destroy(tx, "consult", spent)
+        await forgetting.destroy(tx, "consult", spent)
     await things.save_referrals(
         tx,
         [

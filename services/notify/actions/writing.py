@@ -10,7 +10,7 @@ from services.notify.domain.case import Answer
 from services.notify.domain.deidentify import telling
 from services.notify.domain.matters import Word
 from services.notify.domain.things import ANSWER_MAX, QUESTION_MAX, RESOURCES, TOPICS, TOPICS_MAX
-from shared import clock, vault
+from shared import clock, forgetting, vault
 from shared.db import Transaction
 from shared.vault import Keyring, Subject
 
@@ -101,4 +101,4 @@ async def _answer(tx: Transaction, keyring: Keyring, page: Page, said: Said) -> 
 async def forgotten(tx: Transaction, answer: Answer) -> None:
     """A question that did not count: its key is destroyed at once."""
     if answer.thing is not None:
-        await vault.destroy(tx, "consult", [answer.thing])
+        await forgetting.destroy(tx, "consult", [answer.thing])

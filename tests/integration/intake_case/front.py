@@ -32,6 +32,7 @@ from shared.db import Database, open_pool
 from shared.delivery import Received
 from shared.events import FACTS, Envelope, Fact
 from shared.events.notify import ContactVerified
+from shared.forgetting import TIMER, Listing
 from shared.migrate import OPERATOR, app_of
 from shared.timers import claim, in_one_transaction
 from shared.types import REGION, AgencyId, CaseId, EventId, Lane, PersonId
@@ -182,10 +183,16 @@ class Front:
 
     async def rounds(self, page: int = names.PAGE) -> list[str]:
         """Run every round that is due; returns their kinds."""
-        fired = await claim(self.db, Lane.BULK)
+        fired = [one for one in await claim(self.db, Lane.BULK) if one.kind not in TIMER.values()]
         if fired:
             work = partial(names.fire, keyring=self.keyring, page=page)
             await in_one_transaction(self.db, work, beside=[REGION])(fired)
+        return sorted(one.kind for one in fired)
+
+    async def listed(self) -> list[str]:
+        """Run what lists destroyed keys outside of the database, though nothing is listed here; returns the kinds."""
+        fired = [one for one in await claim(self.db, Lane.BULK) if one.kind in TIMER.values()]
+        await in_one_transaction(self.db, Listing(None).fire)(fired)
         return sorted(one.kind for one in fired)
 
     # --- what stands in the database

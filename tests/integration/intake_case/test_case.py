@@ -153,6 +153,7 @@ async def test_a_withdrawal_leaves_nothing_but_a_tombstone(front: Front) -> None
     assert (answer.status, answer.json["state"]) == (200, "withdrawn")
     assert (await front.json("GET", "/v1/case", code=code)).status == 404
     assert [type(fact) for fact in await front.facts(case)][-2:] == [CaseWithdrawn, CaseClosed]
+    assert await front.listed() == ["forget_case"]
     assert await front.tables_holding(case) == LEFT
     assert await front.sql.fetchval("SELECT wrapped IS NULL FROM vault.data_keys WHERE subject_id = $1", case)
 
@@ -170,6 +171,7 @@ async def test_a_closed_case_waits_for_its_grace_and_is_then_purged(front: Front
     assert "grace" in await front.fire()
     assert (await front.json("GET", "/v1/case", code=code)).status == 404
     assert [type(one) for one in await front.facts(case)][-2:] == [CaseClosing, CaseClosed]
+    assert await front.listed() == ["forget_case"]
     assert await front.tables_holding(case) == LEFT
 
 
@@ -197,6 +199,7 @@ async def test_a_legal_hold_stops_the_destruction(front: Front) -> None:
     await front.sql.execute("UPDATE vault.data_keys SET held = false WHERE subject_id = $1", case)
     await front.move_clock(timedelta(days=1, minutes=1))
     await front.fire()
+    assert await front.listed() == ["forget_case"]
     assert await front.tables_holding(case) == LEFT
 
 

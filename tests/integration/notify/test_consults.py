@@ -315,7 +315,7 @@ async def test_notify_can_neither_make_nor_destroy_a_key_of_another_kind(stand: 
     case = CaseId(clock.random_id())
     await stand.sealed_reach(case, b"{}")
     async with stand.db.transaction({stand.agency}) as tx:
-        assert await vault.destroy(tx, "case", [case]) == set()
+        assert await vault.destroy(tx, "case", [case]) == []
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         async with stand.db.transaction({stand.agency}) as tx:
             await vault.create(tx, stand.keyring, [vault.Subject(stand.agency, "case", CaseId(clock.random_id()))])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.partitioner import DefaultPartitioner
 
 from shared import outbox
 from shared.db import Database
-from shared.events.envelope import MAX_PAYLOAD
+from shared.events.envelope import INTAKE, MAX_PAYLOAD
 from shared.events.intake import ContactReleased
-from shared.relay import BATCH
+from shared.relay import _GONE, BATCH
 from shared.types import PersonId
 from tests.harness import relays
 from tests.harness.databases import Sql, TestDatabase
@@ -65,6 +66,35 @@ async def test_a_frozen_relay_loses_its_locks_and_what_it_does_when_thawed_harms
     log = await read(topics, 3_070)
     assert all(log.numbers[case] == list(range(60)) for case in cases[1:])
     assert log.numbers[cases[0]] == [*range(60), *range(70)]
+
+
+async def test_a_database_knows_how_far_each_partition_was_published_and_never_less_again(
+    database: TestDatabase, topics: Topics, sql: Sql
+) -> None:
+    cases = [a_case() for _ in range(20)]
+    marks = "SELECT part, next_offset FROM intake.published WHERE topic = $1"
+    async with database.opened(SERVICE) as db:
+        for _ in range(2):
+            async with relays.inside(database, topics, SERVICE):
+                await write(db, cases, 10)
+                await eventually(lambda: drained(sql), 30)
+            found = {row["part"]: row["next_offset"] for row in await sql.fetch(marks, INTAKE.name)}
+            assert found == await ends_of(topics)
+        # A relay that was frozen says late how far it had come.
+        await sql.execute("SET search_path = intake")
+        await sql.execute(_GONE, [], [INTAKE.name], [0], [1])
+        assert {row["part"]: row["next_offset"] for row in await sql.fetch(marks, INTAKE.name)} == found
+
+
+async def ends_of(topics: Topics) -> dict[int, int]:
+    """Where each partition of intake's topic ends, of those that hold anything."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=topics.kafka)
+    await consumer.start()
+    try:
+        places = [TopicPartition(topics.named(INTAKE.name), part) for part in range(topics.partitions)]
+        return {place.partition: end for place, end in (await consumer.end_offsets(places)).items()}
+    finally:
+        await consumer.stop()
 
 
 async def test_two_relays_never_hold_the_same_shard(database: TestDatabase, topics: Topics) -> None:

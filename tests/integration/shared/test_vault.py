@@ -49,7 +49,7 @@ async def loaded(db: Database, keyring: Keyring, one: Subject, *, seen_by: Agenc
 
 async def destroyed(db: Database, one: Subject) -> bool:
     async with db.transaction({one.agency_id}) as tx:
-        return one.subject_id in await vault.destroy(tx, one.kind, [one.subject_id])
+        return one in await vault.destroy(tx, one.kind, [one.subject_id])
 
 
 async def test_what_was_sealed_opens_after_the_key_was_kept_and_loaded(intake: Database, keyring: Keyring) -> None:

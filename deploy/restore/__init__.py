@@ -1,0 +1,1 @@
+"""What has to be done before a restored database may serve again: the time since its backup is laid aside."""
