@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from aiokafka import ConsumerRecord
 
-from shared import anchors, clock, faults, inbox, parking, telemetry
+from shared import clock, faults, inbox, parking, telemetry
 from shared.db import AGAIN, UNAVAILABLE, Database, Transaction
 from shared.errors import UnknownEvent, Unprocessable, places_of
 from shared.events import TOPICS, Envelope, Fact, decode, from_headers, source_of
@@ -147,19 +147,18 @@ class Delivery:
         """Claim, drop what was seen or is buried, and absorb the rest. Returns tickets for forged repeats."""
         # The first of an id counts: another content under it in the same batch is as forged as in a later one.
         claims = {a.received.envelope.event_id: a.digest for a in reversed(arrivals)}
-        fresh, forged = await inbox.claim(tx, claims)
-        buried = await anchors.buried(tx, {a.received.place for a in arrivals}) if fresh else set()
+        claimed = await inbox.claim(tx, claims, {a.received.place for a in arrivals})
         due: dict[EventId, Received] = {}
         for arrival in arrivals:
             received = arrival.received
-            stopped = received.place in buried and not received.fact.STOP
-            if received.envelope.event_id in fresh and not stopped:
+            stopped = received.place in claimed.buried and not received.fact.STOP
+            if received.envelope.event_id in claimed.fresh and not stopped:
                 due.setdefault(received.envelope.event_id, received)
         await self._absorb_traced(tx, list(due.values()))
         return [
             _ticket(a, "Forged", dead=True)
             for a in arrivals
-            if (event := a.received.envelope.event_id) in forged or a.digest != claims[event]
+            if (event := a.received.envelope.event_id) in claimed.forged or a.digest != claims[event]
         ]
 
     async def _absorb_traced(self, tx: Transaction, received: Sequence[Received]) -> None:

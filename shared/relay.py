@@ -97,7 +97,10 @@ class Relay:
         self._shards.update(row["shard"] for row in rows)
 
     async def _round(self, connection: asyncpg.Connection[Any]) -> bool:
-        """One batch; more of them beyond what a partition has that takes nothing. False when there is nothing to do."""
+        """One batch; more of them beyond what a partition has that takes nothing. False when there is nothing more.
+
+        Whatever is committed after the batch was read wakes the relay again.
+        """
         if not self._shards:
             return False
         last, held = 0, set[Place]()
@@ -108,10 +111,10 @@ class Relay:
                 break
             acked = await self._published(connection, rows, held)
             self.stuck = bool(held) or len(acked) < len(rows)
-            if not self.stuck:
-                return True
             if len(rows) < BATCH or not (acked or held):
                 break
+            if not self.stuck:
+                return True
             last = rows[-1]["id"]
         return False
 
