@@ -73,7 +73,7 @@ def producer(settings: Settings) -> AIOKafkaProducer:
     )
 
 
-class _Waiting(AIOKafkaConsumer):  # type: ignore[misc]
+class WaitingConsumer(AIOKafkaConsumer):  # type: ignore[misc]
     """Waits for records, in the place of being asked again and again whether there are any."""
 
     async def getmany(self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None) -> Any:
@@ -91,7 +91,7 @@ class _Bus(KafkaBroker):
 
     async def _connect(self) -> Any:
         made: Any = await super()._connect()
-        self.config.broker_config.builder = partial(_Waiting, **made.keywords)
+        self.config.broker_config.builder = partial(WaitingConsumer, **made.keywords)
         return self.config.broker_config.builder
 
 

@@ -119,7 +119,7 @@ async def _growth(here: Ground, region: Measured, sizes: Sizes, seeded: Seeded, 
     """What a case costs when so many more are stored; making them is not measured."""
     begun = time.monotonic()
     say(f"region: copying until {sizes.stored} cases are stored")
-    found = await stored.copy(here.superuser, seeded.store_id, since, sizes.stored // BASE - 1)
+    found = await stored.grow(here.superuser, seeded.store_id, since, sizes.stored // BASE - 1)
     say(f"region: {found} open cases after {time.monotonic() - begun:.0f} s; what a case costs now")
     light = await region.light(sizes.seconds, sizes.per_s)
     await region.burst(sizes.region_cases // 2, count=False)

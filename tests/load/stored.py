@@ -101,8 +101,23 @@ def _chunks(copies: int) -> Iterator[tuple[int, int]]:
         yield first, min(first + COPIES_A_STATEMENT - 1, copies)
 
 
-async def copy(superuser: dict[str, Any], agency: UUID, since: datetime, copies: int) -> int:
-    """Copy an agency so many times, with what was heard since it was filled; how many open cases are stored then.
+async def grow(superuser: dict[str, Any], agency: UUID, since: datetime, copies: int) -> int:
+    """As `copy`, with room for what is written; how many open cases are stored then."""
+    connection = await asyncpg.connect(**superuser)
+    try:
+        await connection.execute("ALTER SYSTEM SET max_wal_size = '16GB'")
+        await connection.execute("SELECT pg_reload_conf()")
+        await copy(superuser, agency, since, copies)
+        await connection.execute("ALTER SYSTEM RESET max_wal_size")
+        await connection.execute("SELECT pg_reload_conf()")
+        await connection.execute("CHECKPOINT")
+        return int(await connection.fetchval("SELECT count(*) FROM intake.cases WHERE NOT terminal"))
+    finally:
+        await connection.close()
+
+
+async def copy(superuser: dict[str, Any], agency: UUID, since: datetime, copies: int) -> None:
+    """Copy an agency so many times, with what was heard since it was filled.
 
     Raises ValueError for more copies than ids can tell apart.
     """
@@ -110,16 +125,10 @@ async def copy(superuser: dict[str, Any], agency: UUID, since: datetime, copies:
         raise ValueError(f"at most {MOST_COPIES} copies")
     connection = await asyncpg.connect(**superuser)
     try:
-        await connection.execute("ALTER SYSTEM SET max_wal_size = '16GB'")
-        await connection.execute("SELECT pg_reload_conf()")
         waiting = await tables(connection)
-        await asyncio.gather(*(_copier(superuser, waiting, (agency, since), copies) for _ in range(AT_ONCE)))
-        await connection.execute("ALTER SYSTEM RESET max_wal_size")
-        await connection.execute("SELECT pg_reload_conf()")
-        await connection.execute("CHECKPOINT")
-        return int(await connection.fetchval("SELECT count(*) FROM intake.cases WHERE NOT terminal"))
     finally:
         await connection.close()
+    await asyncio.gather(*(_copier(superuser, waiting, (agency, since), copies) for _ in range(AT_ONCE)))
 
 
 async def _copier(superuser: dict[str, Any], waiting: list[Table], what: tuple[UUID, datetime], copies: int) -> None:
