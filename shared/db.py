@@ -108,6 +108,10 @@ class Transaction:
         """A statement of this transaction has brought the region's time with it."""
         self._now = now
 
+    def may_be_due(self, at: datetime) -> bool:
+        """Whether this moment has come, as far as this transaction knows the time without asking."""
+        return self._now is None or at <= self._now
+
     def must_see(self, agencies: Collection[AgencyId]) -> None:
         """Raises `NotInView` unless all of these are in view, where a missing row would be believed."""
         if not self.agencies.issuperset(agencies):

@@ -23,7 +23,7 @@ from tests.load.stand import Stand, say, standing
 FULL = Sizes(
     seconds=20, per_s=20, floor_cases=40_000, dbos_cases=4_000, region_cases=5_000, held_s=10, stored=1_000_000
 )
-QUICK = Sizes(seconds=5, per_s=20, floor_cases=10_000, dbos_cases=1_000, region_cases=1_000, held_s=4, stored=10_000)
+QUICK = Sizes(seconds=5, per_s=20, floor_cases=10_000, dbos_cases=1_000, region_cases=600, held_s=3, stored=10_000)
 
 
 async def floors(ground: Stand, sizes: Sizes) -> report.Floors:

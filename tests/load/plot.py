@@ -71,6 +71,7 @@ def _throughput(axes: Axes, floors: Mapping[str, Any], region: Mapping[str, Any]
     bars = axes.barh(names, [rows[name][0] for name in names], color=[rows[name][1] for name in names])
     axes.bar_label(bars, fmt="{:,.0f}", padding=4)
     axes.set_xscale("log")
+    axes.set_xlim(left=10)
     axes.set_xlabel("cases a second (logarithmic)")
     _plain(axes)
 

@@ -180,6 +180,7 @@ def remember(found: Mapping[str, Any], path: Path) -> list[dict[str, Any]]:
         "ratios": found["ratios"],
         "light_p50_ms": found["region"]["light"]["latency"]["p50"],
         "floor_p50_ms": found["floors"]["pipeline_ms"]["p50"],
+        "burst_per_s": found["region"]["burst"]["per_s"],
         "sustained_per_s": found["region"]["sustained"]["per_s"],
         "floor_per_s": found["floors"]["pipeline"]["per_s"],
         "dbos_per_s": found["floors"]["dbos"]["per_s"],

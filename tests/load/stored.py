@@ -102,14 +102,10 @@ def _chunks(copies: int) -> Iterator[tuple[int, int]]:
 
 
 async def grow(superuser: dict[str, Any], agency: UUID, since: datetime, copies: int) -> int:
-    """As `copy`, with room for what is written; how many open cases are stored then."""
+    """As `copy`, and written to disk; how many open cases are stored then."""
+    await copy(superuser, agency, since, copies)
     connection = await asyncpg.connect(**superuser)
     try:
-        await connection.execute("ALTER SYSTEM SET max_wal_size = '16GB'")
-        await connection.execute("SELECT pg_reload_conf()")
-        await copy(superuser, agency, since, copies)
-        await connection.execute("ALTER SYSTEM RESET max_wal_size")
-        await connection.execute("SELECT pg_reload_conf()")
         await connection.execute("CHECKPOINT")
         return int(await connection.fetchval("SELECT count(*) FROM intake.cases WHERE NOT terminal"))
     finally:
