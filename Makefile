@@ -31,6 +31,7 @@ demo: .venv ## walk what each program structure does and refuses, in the region 
 	@$(PY) -m deploy.local.scenes $(ARGS)
 
 load: .venv ## measure latency and throughput beside their floors, into docs/performance/latest.json
+	@$(PY) -m pip install --quiet --require-hashes --no-input --disable-pip-version-check -r requirements-bench.lock
 	@$(PY) -m tests.load $(ARGS)
 
 chaos: .venv ## break a region of two replicas each for ten minutes and check every promise (ARGS="--minutes 10 --seed N")
@@ -54,6 +55,9 @@ lock: .venv ## resolve pyproject.toml again into requirements.lock (hashes of ev
 	UV_CUSTOM_COMPILE_COMMAND="make lock" "$$work/bin/uv" pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --all-extras --group dev --no-emit-index-url --no-emit-find-links \
 		--output-file requirements.lock pyproject.toml && \
+	UV_CUSTOM_COMPILE_COMMAND="make lock" "$$work/bin/uv" pip compile --quiet --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --constraint requirements.lock \
+		--group pyproject.toml:bench --output-file requirements-bench.lock && \
 	echo "requirements.lock: $$(grep -c '^[a-z].*==' requirements.lock) packages"
 
 .venv:

@@ -48,15 +48,16 @@ UPDATE cases c SET version = c.version + 1, state = u.state, terminal = u.termin
 """
 
 
-async def lock(tx: Transaction, cases: Mapping[CaseId, AgencyId]) -> dict[CaseId, Anchor]:
-    """Lock the anchors of these cases in ascending order, after making those that are missing.
+async def lock(tx: Transaction, cases: Mapping[CaseId, AgencyId], *, make_missing: bool = True) -> dict[CaseId, Anchor]:
+    """Lock the anchors of these cases in ascending order, after making those that are missing, unless told not to.
 
     A case that belongs to another agency than said is neither found nor made known: it is absent.
     """
     if not cases:
         return {}
     ids = sorted(cases)
-    await tx.connection.execute(_PLACE, ids, [cases[case] for case in ids], PLACEHOLDER)
+    if make_missing:
+        await tx.connection.execute(_PLACE, ids, [cases[case] for case in ids], PLACEHOLDER)
     # A statement of its own, so that it sees what the lock waited for.
     rows = await tx.connection.fetch(_LOCK, ids)
     found = [Anchor(**row) for row in rows]

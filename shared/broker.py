@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 PARTITIONS = 12
 """Of every topic, never changed: a change breaks the order per key. Growth is a new topic."""
 BATCH = 500
+WAIT_MS = 1000
+"""How long a consumer waits for records before it looks whether it is to stop."""
 COMMIT_EVERY_S = 1.0
 AGAIN_AFTER_S = 1.0
 BUSY = 10
@@ -72,9 +75,31 @@ def producer(settings: Settings) -> AIOKafkaProducer:
     )
 
 
+class WaitingConsumer(AIOKafkaConsumer):  # type: ignore[misc]
+    """Waits for records, in the place of being asked again and again whether there are any."""
+
+    async def getmany(self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None) -> Any:
+        """As the client's own, within `WAIT_MS` and not what FastStream says.
+
+        It sleeps as long again after an empty answer: the shorter that time, the more often it asks, and what comes
+        while it sleeps is not seen.
+        """
+        del timeout_ms
+        return await super().getmany(*partitions, timeout_ms=WAIT_MS, max_records=max_records)
+
+
+class _Bus(KafkaBroker):
+    """FastStream's broker with consumers that wait."""
+
+    async def _connect(self) -> Any:
+        made: Any = await super()._connect()
+        self.config.broker_config.builder = partial(WaitingConsumer, **made.keywords)
+        return self.config.broker_config.builder
+
+
 def broker(settings: Settings) -> KafkaBroker:
     """FastStream's shell. It logs nothing (it would log contents) and decodes nothing."""
-    return KafkaBroker(settings.kafka, logger=None, apply_types=False, client_id=f"peerline-{settings.replica}")
+    return _Bus(settings.kafka, logger=None, apply_types=False, client_id=f"peerline-{settings.replica}")
 
 
 async def _as_it_came(message: tuple[ConsumerRecord, ...] | ConsumerRecord) -> KafkaMessage:

@@ -109,11 +109,16 @@ def ending_of(what: object) -> Ending | None:
     return "withdrawn" if isinstance(what, CaseWithdrawn) else None
 
 
-async def fold(tx: Transaction, inputs: Sequence[Input], book: Book[S]) -> dict[CaseId, S]:
-    """Bring inputs to their effect, in order per case. Returns the states afterwards, without cases that are gone."""
+async def fold(tx: Transaction, inputs: Sequence[Input], book: Book[S], *, kept: bool = False) -> dict[CaseId, S]:
+    """Bring inputs to their effect, in order per case. Returns the states afterwards, without cases that are gone.
+
+    With `kept` these are cases that this service has known for long, as a timer does: one that is not there is over.
+    """
     if not inputs:
         return {}
-    held = await anchors.lock(tx, {one.case_id: one.agency_id for one in inputs})
+    held = await anchors.lock(tx, {one.case_id: one.agency_id for one in inputs}, make_missing=not kept)
+    if kept:
+        inputs = [one for one in inputs if one.case_id in held]
     inputs = await _still_wanted(tx, inputs, held)
     before = await book.load(tx, held)
     after = dict(before)

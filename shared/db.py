@@ -106,6 +106,14 @@ class Transaction:
             self._now = await self.connection.fetchval("SELECT region.now()")
         return self._now
 
+    def told_now(self, now: datetime) -> None:
+        """A statement of this transaction has brought the region's time with it."""
+        self._now = now
+
+    def may_be_due(self, at: datetime) -> bool:
+        """Whether this moment has come, as far as this transaction knows the time without asking."""
+        return self._now is None or at <= self._now
+
     def must_see(self, agencies: Collection[AgencyId]) -> None:
         """Raises `NotInView` unless all of these are in view, where a missing row would be believed."""
         if not self.agencies.issuperset(agencies):
@@ -209,13 +217,17 @@ class Database:
 
 @asynccontextmanager
 async def _taken(pool: Pool) -> AsyncIterator[Connection]:
-    async with pool.acquire(timeout=ACQUIRE_WITHIN_S) as connection:
-        try:
-            yield connection
-        except (TimeoutError, asyncio.CancelledError):
-            # Its server is silent, or still at work for nobody: giving it back whole would mean to wait for it.
-            connection.terminate()
-            raise
+    # Not the pool's own time-out, which makes a task of every acquisition.
+    async with asyncio.timeout(ACQUIRE_WITHIN_S):
+        connection = await pool.acquire()
+    try:
+        yield connection
+    except (TimeoutError, asyncio.CancelledError):
+        # Its server is silent, or still at work for nobody: giving it back whole would mean to wait for it.
+        connection.terminate()
+        raise
+    finally:
+        await pool.release(connection)
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from aiokafka.errors import KafkaError
 
-from shared import anchors, brake, faults, inbox, parking, records, telemetry
+from shared import brake, faults, inbox, parking, records, telemetry
 from shared.brake import Limits, Outcome, Tally
 from shared.db import AGAIN, UNAVAILABLE, Database, Transaction
 from shared.errors import UnknownEvent, Unprocessable, places_of
@@ -185,19 +185,18 @@ class Delivery:
         """Claim, drop what was seen or is buried, and absorb the rest. Returns tickets for forged repeats."""
         # The first of an id counts: another content under it in the same batch is as forged as in a later one.
         claims = {a.received.envelope.event_id: a.digest for a in reversed(arrivals)}
-        fresh, forged = await inbox.claim(tx, claims)
-        buried = await anchors.buried(tx, {a.received.place for a in arrivals}) if fresh else set()
+        claimed = await inbox.claim(tx, claims, {a.received.place for a in arrivals})
         due: dict[EventId, Received] = {}
         for arrival in arrivals:
             received = arrival.received
-            stopped = received.place in buried and not received.fact.STOP
-            if received.envelope.event_id in fresh and not stopped:
+            stopped = received.place in claimed.buried and not received.fact.STOP
+            if received.envelope.event_id in claimed.fresh and not stopped:
                 due.setdefault(received.envelope.event_id, received)
         await self._absorb_traced(tx, list(due.values()))
         return [
             records.ticket_of(a, "Forged", dead=True)
             for a in arrivals
-            if (event := a.received.envelope.event_id) in forged or a.digest != claims[event]
+            if (event := a.received.envelope.event_id) in claimed.forged or a.digest != claims[event]
         ]
 
     async def _absorb_traced(self, tx: Transaction, received: Sequence[Received]) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
 from shared.db import Connection, Transaction
-from shared.types import EventId
+from shared.types import AgencyId, CaseId, EventId
 
 KEPT_DAYS = 14
 """Claims are kept so long; an event older than this is refused, because nobody could tell whether it was seen."""
@@ -21,10 +23,16 @@ def digest(kind: str, body: bytes) -> bytes:
     return hashlib.sha256(kind.encode() + b"\0" + body).digest()
 
 
+# Whose cases are over is asked in the same round trip: events of theirs are claimed, and come to nothing.
 _CLAIM = """
-INSERT INTO inbox(event_id, digest)
-SELECT e, d FROM unnest($1::uuid[], $2::bytea[]) t(e, d) ORDER BY e
-ON CONFLICT DO NOTHING RETURNING event_id
+WITH claimed AS (
+    INSERT INTO inbox(event_id, digest)
+    SELECT e, d FROM unnest($1::uuid[], $2::bytea[]) t(e, d) ORDER BY e
+    ON CONFLICT DO NOTHING RETURNING event_id)
+SELECT event_id, NULL::uuid AS case_id, NULL::uuid AS agency_id FROM claimed
+UNION ALL
+SELECT NULL, case_id, agency_id FROM tombstones JOIN unnest($3::uuid[], $4::uuid[]) t(c, a)
+    ON case_id = c AND agency_id = a
 """
 _SEEN = """
 SELECT event_id FROM inbox JOIN unnest($1::uuid[], $2::bytea[]) t(e, d) ON e = event_id
@@ -32,16 +40,31 @@ SELECT event_id FROM inbox JOIN unnest($1::uuid[], $2::bytea[]) t(e, d) ON e = e
 """
 
 
-async def claim(tx: Transaction, events: Mapping[EventId, bytes]) -> tuple[set[EventId], set[EventId]]:
-    """Claim events by id and digest. Returns (those not seen before, those seen before with ANOTHER digest)."""
+Place = tuple[CaseId, AgencyId]
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """Events not seen before, those seen before with ANOTHER digest, and which of their cases have a tombstone."""
+
+    fresh: AbstractSet[EventId] = frozenset()
+    forged: AbstractSet[EventId] = frozenset()
+    buried: AbstractSet[Place] = frozenset()
+
+
+async def claim(tx: Transaction, events: Mapping[EventId, bytes], places: Collection[Place]) -> Claimed:
+    """Claim events by id and digest; `places` are the cases that they are of, each with its agency."""
     if not events:
-        return set(), set()
+        return Claimed()
     ids, digests = list(events), list(events.values())
-    fresh = {EventId(row["event_id"]) for row in await tx.connection.fetch(_CLAIM, ids, digests)}
+    cases, agencies = [case for case, _ in places], [agency for _, agency in places]
+    rows = await tx.connection.fetch(_CLAIM, ids, digests, cases, agencies)
+    fresh = {EventId(row["event_id"]) for row in rows if row["event_id"] is not None}
+    buried = {(CaseId(row["case_id"]), AgencyId(row["agency_id"])) for row in rows if row["event_id"] is None}
     if len(fresh) == len(events):
-        return fresh, set()
+        return Claimed(fresh, buried=buried)
     forged = {EventId(row["event_id"]) for row in await tx.connection.fetch(_SEEN, ids, digests)}
-    return fresh, forged
+    return Claimed(fresh, forged, buried)
 
 
 _SPEND = """

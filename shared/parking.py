@@ -148,14 +148,19 @@ def _text(value: bytes) -> str | None:
         return None
 
 
+# The region's time comes with it, to save those who act on the records a round trip.
+_HELD = """
+SELECT now, topic, key FROM region.now() AS now LEFT JOIN parked_keys($1::text[], $2::bytea[]) ON true
+"""
+
+
 async def held(tx: Transaction, places: Sequence[tuple[str, bytes]]) -> set[tuple[str, bytes]]:
     """Which of these (topic, key) have something parked, waiting or dead: their later records park behind it."""
     if not places:
         return set()
-    rows = await tx.connection.fetch(
-        "SELECT topic, key FROM parked_keys($1::text[], $2::bytea[])", [t for t, _ in places], [k for _, k in places]
-    )
-    return {(row["topic"], row["key"]) for row in rows}
+    rows = await tx.connection.fetch(_HELD, [topic for topic, _ in places], [key for _, key in places])
+    tx.told_now(rows[0]["now"])
+    return {(row["topic"], row["key"]) for row in rows if row["key"] is not None}
 
 
 # Only the first of its topic and key: those behind it wait, whatever their own time says. And only what this release

@@ -137,7 +137,10 @@ class Relay:
         self._shards.update(row["shard"] for row in rows)
 
     async def _round(self, connection: asyncpg.Connection[Any]) -> bool:
-        """One batch; more of them beyond what a partition has that takes nothing. False when there is nothing to do."""
+        """One batch; more of them beyond what a partition has that takes nothing. False when there is nothing more.
+
+        Whatever is committed after the batch was read wakes the relay again.
+        """
         if not self._shards:
             await self._look_whether_stuck()
             return False
@@ -150,10 +153,10 @@ class Relay:
                 break
             acked = await self._published(connection, rows, held)
             self.stuck = bool(held) or len(acked) < len(rows)
-            if not self.stuck:
-                return True
             if len(rows) < BATCH or not (acked or held):
                 break
+            if not self.stuck:
+                return True
             last = rows[-1]["id"]
         if not last and not rows:
             await self._look_whether_stuck()

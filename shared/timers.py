@@ -92,7 +92,7 @@ async def schedule(tx: Transaction, timers: Sequence[Due]) -> None:
         [t.due_at for t in timers],
         [tx.traces.get(t.key) for t in timers],
     )
-    tx.wakes.update(timers_wake(t.lane) for t in timers)
+    tx.wakes.update(timers_wake(t.lane) for t in timers if tx.may_be_due(t.due_at))
 
 
 APART = "apart"

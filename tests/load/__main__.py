@@ -5,30 +5,25 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
 from deploy.local.engines import cancel_on_signals
 from deploy.local.errors import LocalError
-from tests.load import region, report
-from tests.load.floors import bare, pipeline
+from tests.load import phases, plot, profile, report
+from tests.load.floors import bare, pipeline, steps
+from tests.load.phases import Sizes
 from tests.load.stand import Stand, say, standing
 
-
-@dataclass(frozen=True)
-class Sizes:
-    """How much is measured: seconds of each light load, cases a second in it, cases of each backlog."""
-
-    seconds: float
-    per_s: float
-    floor_cases: int
-    region_cases: int
-
-
-FULL = Sizes(seconds=20, per_s=20, floor_cases=40_000, region_cases=5_000)
-QUICK = Sizes(seconds=5, per_s=20, floor_cases=10_000, region_cases=1_000)
+FULL = Sizes(
+    seconds=20, per_s=20, floor_cases=40_000, dbos_cases=4_000, region_cases=5_000, held_s=10, stored=1_000_000
+)
+QUICK = Sizes(seconds=5, per_s=20, floor_cases=10_000, dbos_cases=1_000, region_cases=600, held_s=3, stored=10_000)
 
 
 async def floors(ground: Stand, sizes: Sizes) -> report.Floors:
@@ -38,44 +33,66 @@ async def floors(ground: Stand, sizes: Sizes) -> report.Floors:
     hop = await bare.hop(ground, sizes.seconds)
     say(f"floors: a pipeline of four hops, {sizes.per_s:g} cases a second, then {sizes.floor_cases} at once")
     light = await pipeline.light(ground, sizes.seconds, sizes.per_s)
-    return report.Floors(commits, hop, light, await pipeline.drain(ground, sizes.floor_cases))
+    drained = await pipeline.drain(ground, sizes.floor_cases)
+    say(f"DBOS: four steps, {sizes.per_s:g} cases a second, then {sizes.dbos_cases} at once")
+    dbos = await steps.steps(ground, sizes.seconds, sizes.per_s, sizes.dbos_cases)
+    return report.Floors(commits, hop, light, drained, dbos)
 
 
-async def run(sizes: Sizes, *, floors_only: bool, profile: Path | None, out: Path) -> None:
-    """One whole run; a run of the floors alone is shown and not kept."""
+async def run(sizes: Sizes, *, floors_only: bool, folder: Path | None, out: Path) -> None:
+    """One whole run; a run of the floors alone is shown and not kept. With `folder` what was sampled is kept there."""
     cancel_on_signals()
     machine = report.machine()
     if report.busy():
         say(f"others keep this machine busy (load {machine['load_before']}): look at ratios, not at times")
+    measured = profiled = None
     async with standing() as ground:
         found = await floors(ground, sizes)
-        settings = await ground.settings() | {"sizes": sizes.__dict__}
-        measured = None
+        settings = await ground.settings() | {"sizes": asdict(sizes)}
         if not floors_only:
-            measured = await region.measured(ground, sizes.seconds, sizes.per_s, sizes.region_cases, profile=profile)
+            measured, profiled = await phases.measured(ground, sizes, folder or ground.folder / "profile")
     sys.stdout.write(report.table(found, measured) + "\n")
-    if measured and profile:
-        sys.stdout.write(f"\n{report.hot(profile)}\n")
-    if measured:
-        report.write(report.document(found, measured, settings, machine), out)
-        say(f"kept in {out}")
+    if measured and profiled:
+        keep(report.document(found, measured, settings, machine, profiled), out)
+        if folder:
+            sys.stdout.write(f"\n{report.hot(folder)}\n")
+            told = profile.markdown(profiled, datetime.now(UTC).date().isoformat())
+            out.with_name("profile.md").write_text(told)
+
+
+def keep(found: Mapping[str, Any], out: Path) -> None:
+    """The run, the history beside it, and the pictures of both."""
+    report.write(found, out)
+    history = report.remember(found, out.with_name(report.HISTORY.name))
+    plot.draw(found, history, out.parent)
+    say(f"kept in {out}")
 
 
 def main() -> None:
     """Parse the command line and measure. A LocalError is one sentence and exit code 1."""
     parser = argparse.ArgumentParser(prog="python -m tests.load", description="Measure the region beside its floors.")
     parser.add_argument("--floors-only", action="store_true", help="what needs no service; nothing is kept")
-    parser.add_argument("--quick", action="store_true", help="a minute instead of several, and rougher")
+    parser.add_argument(
+        "--quick", action="store_true", help="some minutes instead of a quarter of an hour, and rougher"
+    )
     parser.add_argument("--seconds", type=float, help="length of each light load")
     parser.add_argument("--cases", type=int, help="cases of the region's burst")
-    parser.add_argument("--profile", type=Path, metavar="DIR", help="also sample every service; hot lines go to DIR")
+    parser.add_argument("--stored", type=int, help="stored cases to grow to; 0 for no growth")
+    parser.add_argument(
+        "--profile", type=Path, metavar="DIR", help="also write profile.md; what was sampled goes to DIR"
+    )
     parser.add_argument("--out", type=Path, default=report.LATEST, help="where the result is kept")
     given = parser.parse_args()
     chosen = QUICK if given.quick else FULL
-    sizes = Sizes(given.seconds or chosen.seconds, chosen.per_s, chosen.floor_cases, given.cases or chosen.region_cases)
+    sizes = replace(
+        chosen,
+        seconds=given.seconds or chosen.seconds,
+        region_cases=given.cases or chosen.region_cases,
+        stored=chosen.stored if given.stored is None else given.stored,
+    )
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
-        uvloop.run(run(sizes, floors_only=given.floors_only, profile=given.profile, out=given.out))
+        uvloop.run(run(sizes, floors_only=given.floors_only, folder=given.profile, out=given.out))
     except LocalError as error:
         sys.exit(str(error))
 

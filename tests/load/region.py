@@ -1,47 +1,46 @@
-"""The region under load: its four services as `make up` starts them, real requests, and what came of each."""
+"""The region under load: real requests to its four services, and what came of each."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
-import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import asyncpg
 
-from deploy.local.region import LocalRegion, prepare, programs, secrets_in
+from deploy.local.region import LocalRegion
 from deploy.local.settings import checkout
-from deploy.local.supervisor import Program
 from services.intake.store.cases import CODE_DOOR
 from shared.doors import keyed_hash
 from shared.migrate import SERVICES
+from shared.types import Lane
 from shared.vault import read_keyring
 from tests.harness.waiting import eventually
-from tests.load import client, cpu, report, seed, stand, stats
+from tests.load import client, counts, cpu, mailed, report, stand, stats
 from tests.load.client import Plan, Sent
 from tests.load.floors.pipeline import Drained
-from tests.load.stand import Stand, say
+from tests.load.stand import Stand
+from tests.load.sustained import Times
 
 WARMING_S = 5.0
 CONNECTIONS = 128
 """Every requester has one of their own; a burst of hundreds comes over as many."""
 WITHIN_S = 300.0
-PATIENT = {"PEERLINE_REQUESTS_PER_SOURCE": "1000000", "PEERLINE_REQUESTS_PER_AGENCY": "1000000"}
-"""Rate limits are raised: all requesters of a load test come from one address."""
+MAIL_LANES = (Lane.ORDINARY.value,)
 
 _OFFERED = """
-SELECT d.hash, extract(epoch FROM min(s.since))::float8 AS searched,
+SELECT d.hash, d.subject AS case_id, extract(epoch FROM min(s.since))::float8 AS searched,
        extract(epoch FROM min(i.planned_at))::float8 AS planned,
        extract(epoch FROM min(a.started_at))::float8 AS attempted
   FROM unnest($1::bytea[]) wanted(hash) JOIN intake.doors d USING (hash)
   JOIN matching.searches s ON s.case_id = d.subject
   JOIN notify.attempts a ON a.case_id = d.subject
   JOIN notify.intents i ON i.intent_id = a.intent_id AND i.template = 'offer'
- GROUP BY d.hash
+ GROUP BY d.hash, d.subject
 """
 
 
@@ -49,24 +48,44 @@ SELECT d.hash, extract(epoch FROM min(s.since))::float8 AS searched,
 class Offered:
     """When a request's search was begun, its offer's mail planned and first attempted: times of the machine's clock."""
 
+    case_id: UUID
     searched: float
     planned: float
     attempted: float
 
 
+@dataclass(frozen=True)
+class Burst:
+    """A burst and what it cost, until the region was at rest again."""
+
+    drained: Drained
+    accepted_per_s: float
+    per_case: counts.PerCase | None
+
+
 class Measured:
     """A seeded region and a superuser's eye on what becomes of its requests."""
 
-    def __init__(self, ground: Stand, local: LocalRegion, places: Sequence[tuple[str, str]]) -> None:
-        """`places` are slugs and notice versions of the agencies to ask."""
-        self._ground, self._local, self._places = ground, local, tuple(places)
+    def __init__(
+        self,
+        ground: Stand,
+        local: LocalRegion,
+        connection: asyncpg.Connection[Any],
+        places: Sequence[tuple[str, str]],
+    ) -> None:
+        """`places` are slugs and notice versions of the agencies to ask; `connection` is a superuser's."""
+        self._ground, self._local, self._connection, self._places = ground, local, connection, tuple(places)
         self._pepper = read_keyring(Path(local.service_environment("intake")["PEERLINE_KEYRING"])).derived("doors")
-        self._number = self._asked = 0
+        self._number = 0
 
-    async def ask(self, count: int, per_s: float) -> list[Sent]:
+    def at(self, places: Sequence[tuple[str, str]]) -> Measured:
+        """The same region, asked at other agencies."""
+        return Measured(self._ground, self._local, self._connection, places)
+
+    async def _ask(self, count: int, per_s: float) -> list[Sent]:
         """Send requests from a process of its own; raises RuntimeError when one was not accepted."""
         self._number += 1
-        out = self._ground.folder / f"client.{self._number}.json"
+        out = self._ground.folder / f"client.{self._places[0][0]}.{self._number}.json"
         plan = Plan(
             host="127.0.0.1",
             port=self._local.ports.intake,
@@ -93,34 +112,41 @@ class Measured:
             raise RuntimeError(f"requests were not accepted, by status: {wrong}")
         return sent
 
-    async def offered(self, sent: Sequence[Sent]) -> dict[str, Offered]:
-        """Wait until every request has led to an offer's attempt; what came when, by the hash of its code."""
-        hashes = {keyed_hash(self._pepper, CODE_DOOR, one.code_hash): one.code_hash for one in sent}
-        connection = await asyncpg.connect(**self._ground.superuser, database=self._local.database)
-        self._asked += len(sent)
+    async def asked(self, count: int, per_s: float) -> list[tuple[Sent, Offered]]:
+        """Send requests and wait until each has led to an offer's attempt; what came of each."""
+        before = await counts.attempts(self._connection)
+        sent = await self._ask(count, per_s)
+        hashes = {keyed_hash(self._pepper, CODE_DOOR, one.code_hash): one for one in sent}
 
         async def all_offered() -> list[asyncpg.Record]:
             # The join is asked once, when it can be complete: every half second it would cost what it measures.
-            count = await connection.fetchval("SELECT count(*) FROM notify.attempts")
-            assert count >= self._asked, f"{self._asked - count} of {self._asked} requests led to no offer"
-            rows: list[asyncpg.Record] = await connection.fetch(_OFFERED, list(hashes))
-            assert len(rows) == len(sent), f"{len(sent) - len(rows)} of {len(sent)} requests led to no offer"
+            begun = await counts.attempts(self._connection) - before
+            assert begun >= count, f"{count - begun} of {count} requests led to no offer"
+            rows: list[asyncpg.Record] = await self._connection.fetch(_OFFERED, list(hashes))
+            assert len(rows) == count, f"{count - len(rows)} of {count} requests led to no offer"
             return rows
 
-        try:
-            rows = await eventually(all_offered, WITHIN_S, every=0.5)
-        finally:
-            await connection.close()
-        return {hashes[row["hash"]]: Offered(row["searched"], row["planned"], row["attempted"]) for row in rows}
+        rows = await eventually(all_offered, WITHIN_S, every=0.5)
+        return [
+            (hashes[row["hash"]], Offered(row["case_id"], row["searched"], row["planned"], row["attempted"]))
+            for row in rows
+        ]
+
+    async def load(self, count: int, per_s: float) -> Times:
+        """Requests at an even pace: when each was due, and when its attempt began."""
+        ways = await self.asked(count, per_s)
+        await counts.at_rest(self._connection, MAIL_LANES)
+        return [(one.due, way.attempted) for one, way in ways]
 
     async def light(self, seconds: float, per_s: float) -> report.Light:
         """Requests at an even pace, and how long each stage took. The first seconds are thrown away."""
-        await self.offered(await self.ask(round(WARMING_S * per_s), per_s))
-        sent = await self.ask(round(seconds * per_s), per_s)
-        offered = await self.offered(sent)
-        ways = [(one, offered[one.code_hash]) for one in sent]
+        await self.asked(round(WARMING_S * per_s), per_s)
+        ways = await self.asked(round(seconds * per_s), per_s)
+        await counts.at_rest(self._connection, MAIL_LANES)
+        taken = await mailed.accepted(self._ground.endpoints.mailbox_url, self._connection, self._pepper)
         return report.Light(
             latency=stats.latency(way.attempted - one.due for one, way in ways),
+            mailed=stats.latency(taken[way.case_id] - one.due for one, way in ways),
             accepted=stats.latency(one.answered - one.due for one, way in ways),
             stages_p50_ms={
                 "request to search": stats.latency(way.searched - one.due for one, way in ways).p50,
@@ -129,51 +155,22 @@ class Measured:
             },
         )
 
-    async def burst(self, cases: int) -> tuple[Drained, float]:
-        """All at once, answered as fast as intake can while the rest works: cases a second, answers a second."""
+    async def burst(self, cases: int, *, count: bool = True) -> Burst:
+        """All at once, answered as fast as intake can while the rest works: cases a second, answers a second.
+
+        CPU time counts until the region is at rest. With `count` so do events and transactions.
+        """
         names = (*SERVICES, "postgres", "kafka", "mailbox")
         pids = {name: self._ground.supervisor.pid(name) for name in names}
+        were = await counts.counted(self._connection) if count else None
         before = cpu.meter(pids) | {"client": cpu.of_ended_children()}
-        sent = await self.ask(cases, 0)
-        offered = await self.offered(sent)
+        ways = await self.asked(cases, 0)
+        await counts.at_rest(self._connection, MAIL_LANES)
         spent = cpu.per_case(before, cpu.meter(pids) | {"client": cpu.of_ended_children()}, cases)
-        begun = min(one.due for one in sent)
-        rate = stats.drain_rate(begun, [way.attempted for way in offered.values()])
-        answered = stats.drain_rate(begun, [one.answered for one in sent])
-        return Drained(cases, round(rate, 1), spent), round(answered, 1)
-
-
-async def measured(ground: Stand, seconds: float, per_s: float, cases: int, *, profile: Path | None) -> report.Region:
-    """Start the four services, seed agencies with peers enough for every case, measure, stop the services.
-
-    With `profile` every service is sampled during the burst and its hot lines are written to that folder.
-    """
-    say("region: starting its services")
-    local = LocalRegion(
-        state=ground.folder, endpoints=ground.endpoints, ports=ground.ports, secrets=secrets_in(ground.folder)
-    )
-    await prepare(local)
-    await ground.supervisor.start(*(_program(one, profile) for one in programs(local)))
-    try:
-        wanted = round((seconds + WARMING_S) * per_s) + 2 * cases
-        places = await seed.seeded(ground, local, cases=wanted)
-        region = Measured(ground, local, places)
-        say(f"region: {per_s:g} requests a second for {seconds:g} s")
-        light = await region.light(seconds, per_s)
-        await region.burst(max(100, cases // 10))
-        say(f"region: {cases} requests at once")
-        for service in SERVICES if profile else ():
-            os.kill(ground.supervisor.pid(service), signal.SIGUSR1)
-        burst, accepted_per_s = await region.burst(cases)
-    finally:
-        await asyncio.gather(*(ground.supervisor.halt(service) for service in SERVICES))
-    return report.Region(light, burst, accepted_per_s)
-
-
-def _program(program: Program, profile: Path | None) -> Program:
-    patient = replace(program, env={**program.env, **PATIENT})
-    if profile is None:
-        return patient
-    profile.mkdir(parents=True, exist_ok=True)
-    out = profile.resolve() / f"{program.name}.json"
-    return replace(patient, argv=(sys.executable, "-m", "tests.load.sampled", str(out), *program.argv[2:]))
+        await counts.heard(self._connection)
+        are = await counts.counted(self._connection) if count else None
+        begun = min(one.due for one, _ in ways)
+        rate = stats.drain_rate(begun, [way.attempted for _, way in ways])
+        answered = stats.drain_rate(begun, [one.answered for one, _ in ways])
+        per_case = counts.per_case(were, are, cases) if were and are else None
+        return Burst(Drained(cases, round(rate, 1), spent), round(answered, 1), per_case)

@@ -13,41 +13,84 @@ from typing import Any
 
 from deploy.local.settings import checkout
 from tests.load import stats
+from tests.load.counts import PerCase
 from tests.load.floors.bare import Commits
 from tests.load.floors.pipeline import Drained
+from tests.load.floors.steps import Steps
+from tests.load.profile import Profile
+from tests.load.sustained import Sustained
 
 LATEST = checkout() / "docs" / "performance" / "latest.json"
-LATENCY_AIM, THROUGHPUT_AIM = 3.0, 0.15
+HISTORY = LATEST.with_name("history.jsonl")
+AIMS = {
+    "latency_over_floor": "at most 2",
+    "throughput_over_floor": "at least 0.25",
+    "throughput_over_dbos": "at least 10",
+    "cost_1e6_over_1e3": "at most 1.2",
+}
 BENCHMARK = ("mailbox", "client")
 """Processes that a region does not have: their CPU time is the benchmark's own."""
 
 
 @dataclass(frozen=True)
 class Floors:
-    """What this machine can do at all: bare commits, one bare hop, a hand-written durable pipeline of four hops."""
+    """What this machine can do at all: bare commits, one bare hop, a hand-written durable pipeline of four hops.
+
+    And what a user would pick in the place of all this: the same four steps on DBOS.
+    """
 
     commits: Commits
     hop_ms: stats.Latency
     pipeline_ms: stats.Latency
     pipeline: Drained
+    dbos: Steps
 
 
 @dataclass(frozen=True)
 class Light:
-    """At light load: from a request to its offer's committed attempt, to its HTTP answer, and stage by stage."""
+    """At light load: from a request to its offer's committed attempt, and stage by stage.
+
+    Beside it to its HTTP answer (`accepted`), and to when the mail server had taken the offer (`mailed`).
+    """
 
     latency: stats.Latency
+    mailed: stats.Latency
     accepted: stats.Latency
     stages_p50_ms: dict[str, float]
 
 
 @dataclass(frozen=True)
+class Stored:
+    """The same with `cases` open cases stored: latency at light load, and a burst."""
+
+    cases: int
+    latency: stats.Latency
+    burst: Drained
+
+
+@dataclass(frozen=True)
 class Region:
-    """What the region does at light load and with a burst; `accepted_per_s` is how fast the burst was answered."""
+    """What the region does at light load and with a burst; `accepted_per_s` is how fast the burst was answered.
+
+    `sustained` is the rate it keeps up with, `per_case` what a case comes to in events and commits, `grown` the same
+    light load and burst with very many cases stored.
+    """
 
     light: Light
     burst: Drained
     accepted_per_s: float
+    sustained: Sustained
+    per_case: PerCase | None
+    grown: Stored | None = None
+
+    @property
+    def events_per_s(self) -> dict[str, dict[str, float]]:
+        """Events a second that each service takes and tells at the rate that is kept up with."""
+        if self.per_case is None:
+            return {}
+        rate = self.sustained.per_s
+        told = {"consumed": self.per_case.consumed, "published": self.per_case.published}
+        return {what: {one: round(rate * count, 1) for one, count in each.items()} for what, each in told.items()}
 
 
 def busy() -> bool:
@@ -66,24 +109,47 @@ def machine() -> dict[str, Any]:
 
 
 def ratios(floors: Floors, region: Region) -> dict[str, float]:
-    """The region in floors: p50 over p50, and cases a second over cases a second.
+    """The region in floors: p50 over p50, and the rate that it keeps up with over the floors' cases a second.
 
     Where CPU time is known: that of a case in floors, without the benchmark's own, and how much of all that own is.
     """
+    rate = region.sustained.per_s
     found = {
         "latency_over_floor": stats.ratio(region.light.latency.p50, floors.pipeline_ms.p50),
-        "throughput_over_floor": stats.ratio(region.burst.per_s, floors.pipeline.per_s),
+        "throughput_over_floor": stats.ratio(rate, floors.pipeline.per_s),
+        "throughput_over_dbos": stats.ratio(rate, floors.dbos.per_s),
+        "latency_over_dbos": stats.ratio(region.light.latency.p50, floors.dbos.latency.p50),
+        "burst_over_floor": stats.ratio(region.burst.per_s, floors.pipeline.per_s),
     }
     spent, floor = region.burst.cpu_ms_per_case, floors.pipeline.cpu_ms_per_case
     if spent and floor:
-        own = sum(spent.get(name, 0.0) for name in BENCHMARK)
-        found["cpu_over_floor"] = stats.ratio(spent["all"] - own, floor["all"])
-        found["benchmarks_own_cpu"] = stats.ratio(own, spent["all"])
+        found["cpu_over_floor"] = stats.ratio(products_own(spent), floor["all"])
+        found["benchmarks_own_cpu"] = stats.ratio(spent["all"] - products_own(spent), spent["all"])
+    if region.grown is not None:
+        found |= _grown(region, region.grown)
     return found
 
 
+def products_own(spent: Mapping[str, float]) -> float:
+    """CPU time of a case without the benchmark's own."""
+    return spent["all"] - sum(spent.get(name, 0.0) for name in BENCHMARK)
+
+
+def _grown(region: Region, grown: Stored) -> dict[str, float]:
+    """What a case costs with many stored over what it costs with few; the worse of latency and CPU time is the cost."""
+    found = {"latency_1e6_over_1e3": stats.ratio(grown.latency.p50, region.light.latency.p50)}
+    few, many = region.burst.cpu_ms_per_case, grown.burst.cpu_ms_per_case
+    if few and many:
+        found["cpu_1e6_over_1e3"] = stats.ratio(products_own(many), products_own(few))
+    return found | {"cost_1e6_over_1e3": max(found.values())}
+
+
 def document(
-    floors: Floors, region: Region | None, settings: Mapping[str, object], machine: Mapping[str, object]
+    floors: Floors,
+    region: Region | None,
+    settings: Mapping[str, object],
+    machine: Mapping[str, object],
+    profile: Profile | None = None,
 ) -> dict[str, Any]:
     """Everything, as it is kept. Without a region there are no ratios."""
     found: dict[str, Any] = {
@@ -93,7 +159,10 @@ def document(
         "floors": asdict(floors),
     }
     if region is not None:
-        found |= {"region": asdict(region), "ratios": ratios(floors, region)}
+        told = asdict(region) | {"events_per_s": region.events_per_s}
+        if profile is not None:
+            told["commits_per_case"] = profile.commits
+        found |= {"region": told, "ratios": ratios(floors, region)}
     return found
 
 
@@ -101,6 +170,25 @@ def write(found: Mapping[str, Any], path: Path) -> None:
     """Keep a run."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(found, indent=2) + "\n")
+
+
+def remember(found: Mapping[str, Any], path: Path) -> list[dict[str, Any]]:
+    """Add a run's ratios, and what they are made of, to the history; all of it, the oldest first."""
+    line = {
+        "date": found["date"],
+        "machine": found["machine"],
+        "ratios": found["ratios"],
+        "light_p50_ms": found["region"]["light"]["latency"]["p50"],
+        "floor_p50_ms": found["floors"]["pipeline_ms"]["p50"],
+        "burst_per_s": found["region"]["burst"]["per_s"],
+        "sustained_per_s": found["region"]["sustained"]["per_s"],
+        "floor_per_s": found["floors"]["pipeline"]["per_s"],
+        "dbos_per_s": found["floors"]["dbos"]["per_s"],
+        "cpu_ms_per_case": found["region"]["burst"]["cpu_ms_per_case"],
+    }
+    with path.open("a") as history:
+        history.write(json.dumps(line) + "\n")
+    return [json.loads(one) for one in path.read_text().splitlines()]
 
 
 def table(floors: Floors, region: Region | None) -> str:
@@ -111,18 +199,30 @@ def table(floors: Floors, region: Region | None) -> str:
         _line(f"floor: bare commits, {floors.commits.connections} connections", None, floors.commits.per_s),
         _line("floor: one bare Kafka hop", floors.hop_ms),
         _line("floor: durable pipeline of four hops", floors.pipeline_ms, floors.pipeline.per_s),
+        _line("DBOS: a workflow of four steps", floors.dbos.latency, floors.dbos.per_s),
     ]
     if region is not None:
-        lines += [
-            _line("region: request to 201", region.light.accepted, region.accepted_per_s),
-            _line("region: request to offer's attempt", region.light.latency, region.burst.per_s),
-            "",
-            *(f"  {name}: {ms:.2f} ms at p50" for name, ms in region.light.stages_p50_ms.items()),
-            "",
-            *_verdicts(ratios(floors, region)),
-        ]
+        lines += [*_of_region(region), "", *_verdicts(ratios(floors, region))]
     lines += ["", *_cpu(floors, region)]
     return "\n".join(lines)
+
+
+def _of_region(region: Region) -> Iterator[str]:
+    light, sustained = region.light, region.sustained
+    best = next((one.latency for one in sustained.trials if one.per_s == sustained.per_s), None)
+    yield _line("region: request to 201", light.accepted, region.accepted_per_s)
+    yield _line("region: request to offer's attempt", light.latency, region.burst.per_s)
+    yield _line("region: request to the mail server's yes", light.mailed)
+    yield _line(f"region: rate held for {sustained.seconds:g} s", best, sustained.per_s)
+    if region.grown is not None:
+        grown = region.grown
+        yield _line(f"region: with {grown.cases} cases stored", grown.latency, grown.burst.per_s)
+    yield ""
+    yield from (f"  {name}: {ms:.2f} ms at p50" for name, ms in light.stages_p50_ms.items())
+    for what, each in region.events_per_s.items():
+        yield f"  events a second {what}: {'  '.join(f'{one} {rate:.0f}' for one, rate in each.items())}"
+    if region.per_case is not None:
+        yield f"  {region.per_case.commits:.2f} transactions that write, a case"
 
 
 def hot(folder: Path, lines: int = 15) -> str:
@@ -142,17 +242,17 @@ def _line(name: str, latency: stats.Latency | None, per_s: float | None = None) 
 
 
 def _verdicts(found: Mapping[str, float]) -> Iterator[str]:
-    latency, throughput = found["latency_over_floor"], found["throughput_over_floor"]
-    yield f"latency    {latency:6.2f} times the floor (aim: at most {LATENCY_AIM})"
-    yield f"throughput {throughput:6.3f} of the floor   (aim: at least {THROUGHPUT_AIM})"
-    if "cpu_over_floor" in found:
-        yield f"CPU a case {found['cpu_over_floor']:6.1f} times the floor, without the benchmark's own"
-        yield f"the benchmark's own: {100 * found['benchmarks_own_cpu']:.0f} % of all CPU time"
+    for name, ratio in found.items():
+        aim = f"  (aim: {AIMS[name]})" if name in AIMS else ""
+        yield f"{name:24}{ratio:8.3f}{aim}"
 
 
 def _cpu(floors: Floors, region: Region | None) -> Iterator[str]:
-    rows = {"floor": floors.pipeline, **({"region": region.burst} if region else {})}
-    for name, drained in rows.items():
-        if drained.cpu_ms_per_case:
-            shares = "  ".join(f"{one} {ms:.2f}" for one, ms in drained.cpu_ms_per_case.items())
-            yield f"CPU ms a case, {name}: {shares}"
+    rows = {"floor": floors.pipeline.cpu_ms_per_case, "DBOS": floors.dbos.cpu_ms_per_case}
+    if region is not None:
+        rows["region"] = region.burst.cpu_ms_per_case
+        if region.grown is not None:
+            rows["many stored"] = region.grown.burst.cpu_ms_per_case
+    for name, spent in rows.items():
+        if spent:
+            yield f"CPU ms a case, {name}: {'  '.join(f'{one} {ms:.2f}' for one, ms in spent.items())}"

@@ -12,11 +12,33 @@ import runpy
 import signal
 import sys
 from collections import Counter
+from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 from types import FrameType
 
 EVERY_S = 0.002
 ROOT = Path(__file__).resolve().parents[2]
+_PACKAGES = f"site-packages{os.sep}"
+FAMILIES = {
+    "Kafka client": ("aiokafka", "faststream", "kafka"),
+    "PostgreSQL client": ("asyncpg",),
+    "validation": ("pydantic", "pydantic_core", "shared/events"),
+    "HTTP": ("uvicorn", "fastapi", "starlette", "httptools", "anyio", "shared/http", "services/*/routes"),
+    "SMTP": ("aiosmtplib", "services/*/channels"),
+    "sealing": ("cryptography", "shared/vault.py"),
+    "tracing": ("opentelemetry", "shared/telemetry.py"),
+    "pages and texts": ("jinja2", "phonenumbers", "email_validator"),
+    "domain": ("services/*/domain",),
+    "stores": ("services/*/store", "shared/anchors.py", "shared/outbox.py", "shared/inbox.py", "shared/audit.py"),
+    "actions": ("services/*/actions", "services/*/actions.py", "services/*/subscribers.py", "shared/casework.py"),
+    "relay": ("shared/relay.py",),
+    "timers": ("shared/timers.py",),
+    "delivery": ("shared/delivery.py", "shared/broker.py", "shared/parking.py", "shared/db.py", "shared/joiner.py"),
+}
+"""Families of code, by packages and by files of ours; `*` stands for one folder."""
+LOOP = "event loop, native callbacks"
+"""Nobody's Python is on the stack but the one call that runs the loop: sockets, and C code that they wake."""
 
 
 class Sampler:
@@ -32,6 +54,7 @@ class Sampler:
         self.lines: Counter[str] = Counter()
         self.leaves: Counter[str] = Counter()
         self.functions: Counter[str] = Counter()
+        self.families: Counter[str] = Counter()
 
     def take(self, _: int, frame: FrameType | None) -> None:
         """Count one stack; a signal handler."""
@@ -39,13 +62,15 @@ class Sampler:
             return
         self.samples += 1
         self.leaves[_function(frame)] += 1
-        own, seen = "", set[str]()
+        own, family, seen = "", "", set[str]()
         while frame is not None:
+            family = family or family_of(frame.f_code.co_filename)
             seen.add(_function(frame))
             if not own and _is_ours(frame.f_code.co_filename):
                 own = f"{_short(frame.f_code.co_filename)}:{frame.f_lineno} {frame.f_code.co_qualname}"
             frame = frame.f_back
         self.lines[own or "elsewhere"] += 1
+        self.families[family or LOOP] += 1
         self.functions.update(seen)
 
     def document(self) -> dict[str, object]:
@@ -56,7 +81,19 @@ class Sampler:
             "lines": dict(self.lines.most_common(60)),
             "leaves": dict(self.leaves.most_common(60)),
             "functions": dict(self.functions.most_common(150)),
+            "families": dict(self.families.most_common()),
         }
+
+
+@cache
+def family_of(path: str) -> str:
+    """The family of a file; empty for one that works for whoever called it, such as the standard library."""
+    own = _short(path) if _PACKAGES in path or path.startswith(str(ROOT)) else ""
+    for family, places in FAMILIES.items():
+        for place in places:
+            if fnmatch(own, place) or fnmatch(own, f"{place}{os.sep}*"):
+                return family
+    return ""
 
 
 def _is_ours(path: str) -> bool:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -24,9 +25,12 @@ from shared.events.notify import ContactVerified
 from shared.types import AgencyId
 from shared.vault import read_keyring
 from tests.harness.waiting import eventually
-from tests.load.stand import Stand, say
+from tests.load.stand import say
 
-AGENCIES = 25
+AGENCIES, PEERS = 25, 32
+"""At least so many agencies, of so many peers each: a long run asks more agencies, not larger ones."""
+STORE = "load-store"
+"""The agency whose cases are stored."""
 CASES_PER_PEER = 20
 """The most that a policy allows."""
 SPARE = 1.5
@@ -39,28 +43,33 @@ _VERIFY = "UPDATE notify.contact_points SET verified_at = now()"
 _PEOPLE = "SELECT person_id, agency_id, revision FROM notify.people WHERE role = 'peer'"
 
 
-async def seeded(ground: Stand, local: LocalRegion, *, cases: int) -> list[tuple[str, str]]:
-    """Make the agencies and wait until matching would offer to all of their peers; slug and notice version of each."""
-    peers = math.ceil(SPARE * cases / CASES_PER_PEER / AGENCIES)
-    say(f"region: {AGENCIES} agencies of {peers} peers each")
-    keys = await _agencies(local)
+@dataclass(frozen=True)
+class Seeded:
+    """Whom to ask: slugs and notice versions of the agencies, and of the one whose cases are stored."""
+
+    places: tuple[tuple[str, str], ...]
+    store: tuple[str, str]
+    store_id: AgencyId
+
+
+async def seeded(local: LocalRegion, connection: asyncpg.Connection[Any], *, cases: int, stored: int) -> Seeded:
+    """Make the agencies and wait until matching would offer to all of their peers."""
+    count = max(AGENCIES, math.ceil(SPARE * cases / CASES_PER_PEER / PEERS))
+    sizes = {f"load-{number}": PEERS for number in range(count)} | {STORE: math.ceil(SPARE * stored / CASES_PER_PEER)}
+    say(f"region: {count} agencies of {PEERS} peers each, and one that stores {stored} cases")
+    made = await _agencies(local, list(sizes))
     limit = aiohttp.TCPConnector(limit=4)
     async with aiohttp.ClientSession(local.url("intake"), connector=limit) as http:
-        await asyncio.gather(*(_furnished(http, slug, key, peers) for slug, key in keys.items()))
-        versions = await asyncio.gather(*(_version(http, slug) for slug in keys))
-    connection = await asyncpg.connect(
-        **ground.superuser, database=local.database, server_settings={"search_path": "notify"}
-    )
-    try:
-        wanted = AGENCIES * peers
-        await eventually(_counted(connection, wanted, _PEERS, False), WITHIN_S, what="peers known to matching")
-        await eventually(_counted(connection, wanted, _POINTS), WITHIN_S, what="contact points known to notify")
-        await _verified(connection)
-        await eventually(_counted(connection, wanted, _PEERS, True), WITHIN_S, what="verified peers")
-        await eventually(_counted(connection, 0, _UNSENT), WITHIN_S, what="mails of the set-up sent")
-    finally:
-        await connection.close()
-    return list(zip(keys, versions, strict=True))
+        await asyncio.gather(*(_furnished(http, slug, key, sizes[slug]) for slug, (_, key) in made.items()))
+        versions = dict(zip(made, await asyncio.gather(*(_version(http, slug) for slug in made)), strict=True))
+    wanted = sum(sizes.values())
+    await eventually(_counted(connection, wanted, _PEERS, False), WITHIN_S, what="peers known to matching")
+    await eventually(_counted(connection, wanted, _POINTS), WITHIN_S, what="contact points known to notify")
+    await _verified(connection)
+    await eventually(_counted(connection, wanted, _PEERS, True), WITHIN_S, what="verified peers")
+    await eventually(_counted(connection, 0, _UNSENT), WITHIN_S, what="mails of the set-up sent")
+    places = tuple((slug, version) for slug, version in versions.items() if slug != STORE)
+    return Seeded(places, (STORE, versions[STORE]), made[STORE][0])
 
 
 def _counted(
@@ -74,27 +83,28 @@ def _counted(
     return asked
 
 
-async def _agencies(local: LocalRegion) -> dict[str, str]:
-    """What `peerline agency add` does, without a process for each; keys by slug."""
+async def _agencies(local: LocalRegion, slugs: Sequence[str]) -> dict[str, tuple[AgencyId, str]]:
+    """What `peerline agency add` does, without a process for each; ids and keys by slug."""
     keyring = read_keyring(keyring_in(local.state))
     pool = await open_pool(local.operator("intake"), size=2)
-    db, keys = Database(pool, pool, "intake"), {}
+    db, made = Database(pool, pool, "intake"), {}
     try:
-        for number in range(AGENCIES):
-            _, key = await add_agency(db, keyring, _agency(number))
-            keys[f"load-{number}"] = key
+        for slug in slugs:
+            agency = _agency(slug)
+            _, key = await add_agency(db, keyring, agency)
+            made[slug] = agency.agency_id, key
     finally:
         await pool.close()
-    return keys
+    return made
 
 
-def _agency(number: int) -> Agency:
+def _agency(slug: str) -> Agency:
     return Agency(
         agency_id=AgencyId(clock.random_id()),
         revision=1,
         active=True,
-        name=f"Load {number}",
-        slug=f"load-{number}",
+        name=slug.title(),
+        slug=slug,
         kind="police",
         jurisdiction="US-CO",
         languages=("en",),
@@ -146,6 +156,7 @@ async def _verified(connection: asyncpg.Connection[Any]) -> None:
     people = await connection.fetch(_PEOPLE)
     agencies = frozenset(AgencyId(row["agency_id"]) for row in people)
     async with connection.transaction():
+        await connection.execute("SET LOCAL search_path = notify")
         await connection.execute(_VERIFY)
         drafts = [
             outbox.Draft(AgencyId(row["agency_id"]), row["person_id"], ContactVerified(revision=row["revision"]))

@@ -80,6 +80,8 @@ async def submit(
     await store.unspend(tx, in_danger)
     taken, now = await store.reserve(tx, wanted)
     receipts = {}
+    if now is not None:
+        tx.told_now(now)
     if taken != set(ids):
         before = await store.answered(tx, hashes)
         if await store.spent(tx, set(hashes) - set(before)):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from uuid import UUID
+from typing import TypeVar
 
 from services.notify.domain.case import CaseState
 from services.notify.domain.deciding import SETTLE_WITHIN, Decider, What
-from services.notify.domain.matters import Matter, Reply, settler
-from services.notify.domain.things import Consult, Referral
-from services.notify.domain.waits import Key, Wait
+from services.notify.domain.matters import settler
 from services.notify.store import cases as rows
 from services.notify.store import things, waits
 from shared import clock, forgetting, timers
@@ -18,7 +17,9 @@ from shared.anchors import PLACEHOLDER, Anchor
 from shared.casework import Decided, Input, Standing, Wake
 from shared.db import Transaction
 from shared.errors import Unprocessable
-from shared.types import CaseId, PersonId
+from shared.types import CaseId
+
+T = TypeVar("T")
 
 SEND = "send"
 """The kind of the timer that sends an intent; its subject is the intent."""
@@ -33,43 +34,33 @@ class Cases:
 
     async def load(self, tx: Transaction, cases: Mapping[CaseId, Anchor]) -> dict[CaseId, CaseState]:
         """All of these locked cases, with a stop event that came while the lock was waited for."""
-        endings = await rows.endings(tx, {case: anchor.agency_id for case, anchor in cases.items()})
-        matters: dict[CaseId, dict[UUID, Matter]] = {}
-        for case, matter in await rows.matters(tx, cases):
-            matters.setdefault(case, {})[matter.matter_id] = matter
-        replies: dict[CaseId, dict[UUID, Reply]] = {}
-        for case, reply in await rows.replies(tx, cases):
-            replies.setdefault(case, {})[reply.reply_id] = reply
-        consults: dict[CaseId, dict[UUID, Consult]] = {}
-        for case, consult in await things.consults(tx, cases):
-            consults.setdefault(case, {})[consult.consult_id] = consult
-        referrals: dict[CaseId, dict[UUID, Referral]] = {}
-        for case, referral in await things.referrals(tx, cases):
-            referrals.setdefault(case, {})[referral.referral_id] = referral
-        told: dict[CaseId, dict[Key, Wait]] = {}
-        for case, wait in await waits.waits(tx, cases):
-            told.setdefault(case, {})[wait.key] = wait
-        quiet = await waits.quiet(tx, cases)
-        barred: dict[CaseId, set[PersonId]] = {}
-        for case, person in await rows.barred(tx, cases):
-            barred.setdefault(case, set()).add(person)
+        there = await rows.kept(tx, cases)
+        homes = {case: anchor.agency_id for case, anchor in cases.items()}
+        endings = await rows.endings(tx, homes) if "tombstones" in there else {}
+        quiet = await waits.quiet(tx, cases) if "quiet" in there else set()
+        matters = _by_case(await rows.matters(tx, cases) if "matters" in there else ())
+        replies = _by_case(await rows.replies(tx, cases) if "replies" in there else ())
+        consults = _by_case(await things.consults(tx, cases) if "consults" in there else ())
+        referrals = _by_case(await things.referrals(tx, cases) if "referrals" in there else ())
+        told = _by_case(await waits.waits(tx, cases) if "waits" in there else ())
+        barred = _by_case(await rows.barred(tx, cases) if "barred" in there else ())
         states = {
             case: CaseState(
                 case,
                 anchor.agency_id,
-                matters=matters.get(case, {}),
-                replies=replies.get(case, {}),
-                consults=consults.get(case, {}),
-                referrals=referrals.get(case, {}),
-                waits=told.get(case, {}),
+                matters={matter.matter_id: matter for matter in matters[case]},
+                replies={reply.reply_id: reply for reply in replies[case]},
+                consults={consult.consult_id: consult for consult in consults[case]},
+                referrals={referral.referral_id: referral for referral in referrals[case]},
+                waits={wait.key: wait for wait in told[case]},
                 quiet=case in quiet,
-                barred=frozenset(barred.get(case, ())),
+                barred=frozenset(barred[case]),
                 ending=endings.get(case),
                 fresh=anchor.state == PLACEHOLDER,
             )
             for case, anchor in cases.items()
         }
-        for case, intent in await rows.intents(tx, cases):
+        for case, intent in await rows.intents(tx, cases) if "intents" in there else ():
             states[case] = states[case].with_intent(intent)
         return states
 
@@ -144,6 +135,13 @@ class Cases:
         if known:
             await forgetting.destroy(tx, "consult", [consult.consult_id for _, consult in known])
         await rows.purge(tx, cases)
+
+
+def _by_case(rows: Iterable[tuple[CaseId, T]]) -> Mapping[CaseId, list[T]]:
+    found: dict[CaseId, list[T]] = defaultdict(list)
+    for case, row in rows:
+        found[case].append(row)
+    return found
 
 
 async def _save_things(tx: Transaction, pairs: Sequence[tuple[CaseState, CaseState]]) -> None:

@@ -145,7 +145,7 @@ async def _start_of_cases(tx: Transaction, this: _Round, now: datetime) -> list[
         for intent, aim in cased.items()
         if aim.case_id is not None
     ]
-    states = await fold(tx, inputs, Cases(now))
+    states = await fold(tx, inputs, Cases(now), kept=True)
     return _found(states, cased)
 
 
@@ -242,7 +242,7 @@ async def _settle_of_cases(tx: Transaction, known: Mapping[UUID, Sent], now: dat
         for one in known.values()
         if one.outgoing.case_id is not None
     ]
-    return _found(await fold(tx, inputs, Cases(now)), known)
+    return _found(await fold(tx, inputs, Cases(now), kept=True), known)
 
 
 async def _settle_caseless(tx: Transaction, known: Mapping[UUID, Sent], now: datetime) -> list[Intent]:

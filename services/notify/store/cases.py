@@ -16,6 +16,26 @@ ReplyRow = tuple[AgencyId, CaseId, Reply]
 IntentRow = tuple[CaseId | None, Intent]
 
 
+_KEPT = """
+SELECT place FROM (VALUES
+    ('tombstones', EXISTS (SELECT FROM tombstones WHERE case_id = ANY ($1::uuid[]))),
+    ('matters', EXISTS (SELECT FROM matters WHERE case_id = ANY ($1::uuid[]))),
+    ('intents', EXISTS (SELECT FROM intents WHERE case_id = ANY ($1::uuid[]))),
+    ('replies', EXISTS (SELECT FROM replies WHERE case_id = ANY ($1::uuid[]))),
+    ('consults', EXISTS (SELECT FROM consults WHERE case_id = ANY ($1::uuid[]))),
+    ('referrals', EXISTS (SELECT FROM referrals WHERE case_id = ANY ($1::uuid[]))),
+    ('waits', EXISTS (SELECT FROM waits WHERE case_id = ANY ($1::uuid[]))),
+    ('quiet', EXISTS (SELECT FROM quiet WHERE case_id = ANY ($1::uuid[]))),
+    ('barred', EXISTS (SELECT FROM barred WHERE case_id = ANY ($1::uuid[]))))
+    AS kept(place, there) WHERE there
+"""
+
+
+async def kept(tx: Transaction, cases: Collection[CaseId]) -> frozenset[str]:
+    """Where anything is kept of these locked cases. Most have little: what is not there need not be asked for."""
+    return frozenset(row["place"] for row in await tx.connection.fetch(_KEPT, list(cases)))
+
+
 _ENDINGS = """
 SELECT case_id, closed FROM tombstones JOIN unnest($1::uuid[], $2::uuid[]) t(c, a) ON case_id = c AND agency_id = a
 """

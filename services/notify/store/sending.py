@@ -96,6 +96,8 @@ DELETE FROM attempts WHERE intent_id IN (SELECT intent_id FROM gone)
 
 async def forget_lines(tx: Transaction, intents: Collection[UUID]) -> None:
     """Remove settled words after an end: nothing has to be known of them any more."""
+    if not intents:
+        return
     await tx.connection.execute(_FORGET_CASELESS, list(intents))
 
 

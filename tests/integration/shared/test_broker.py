@@ -298,3 +298,14 @@ async def test_offsets_are_committed_after_a_partition_went_away_while_its_batch
 def places(group: broker.Group) -> set[TopicPartition]:
     consumer = group.subscriber.consumer if group.subscriber else None
     return set(consumer.assignment()) if consumer else set()
+
+
+async def test_a_consumer_with_nothing_to_do_is_not_asked_again_and_again(bus: Bus) -> None:
+    probe = Probe()
+    async with bus.group(probe) as group:
+        assert group.subscriber is not None
+        consumer = group.subscriber.consumer
+        assert isinstance(consumer, broker.WaitingConsumer)
+        begun = asyncio.get_running_loop().time()
+        assert await consumer.getmany(timeout_ms=1) == {}
+        assert asyncio.get_running_loop().time() - begun > broker.WAIT_MS / 2000
