@@ -4,7 +4,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 UV_VERSION := 0.13.9
 
-.PHONY: help up test check demo load chaos compose-env compose-walk lock clean distclean .venv
+.PHONY: help up test check demo load chaos simulate mutations compose-env compose-walk lock clean distclean .venv
 
 help: ## list the doors
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,12 @@ demo: .venv ## walk what each program structure does and refuses, in the region 
 load: .venv ## measure latency and throughput beside their floors, into docs/performance/latest.json
 	@$(PY) -m pip install --quiet --require-hashes --no-input --disable-pip-version-check -r requirements-bench.lock
 	@$(PY) -m tests.load $(ARGS)
+
+simulate: .venv ## simulate a region by seeds and check every promise after every move (STEPS=200000, ARGS="--seed N")
+	@$(PY) -m tests.simulation $(if $(STEPS),--steps $(STEPS)) $(ARGS)
+
+mutations: .venv ## take one guard after the other out of a copy, and see who notices (20 minutes)
+	@$(PY) -m tests.mutations $(ARGS)
 
 chaos: .venv ## break a region of two replicas each for ten minutes and check every promise (ARGS="--minutes 10 --seed N")
 	@$(PY) -m tests.chaos $(ARGS)

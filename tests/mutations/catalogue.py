@@ -24,7 +24,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "the inbox claim",
         "shared/delivery.py",
-        "if received.envelope.event_id in fresh and not stopped:",
+        "if received.envelope.event_id in claimed.fresh and not stopped:",
         "if not stopped:",
     ),
     Mutation(
@@ -72,9 +72,14 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "the offset behind the effect",
-        "shared/delivery.py",
-        "            await inbox.save_positions(tx, positions)\n",
-        "            await inbox.save_positions(tx, {place: at + 1 for place, at in positions.items()})\n",
+        "shared/broker.py",
+        "                positions = await self._delivery.take(raws)\n",
+        """                self._done.update(
+                    {TopicPartition(self._settings.topic_prefix + raw.topic, raw.part): raw.pos + 1 for raw in raws}
+                )
+                await self.commit()
+                positions = await self._delivery.take(raws)
+""",
         test="tests/integration/shared/test_broker.py",
     ),
     Mutation(
