@@ -34,7 +34,7 @@ ACCOUNTS = ("postgres", "_postgres", "nobody")
 SETTINGS = {
     "max_connections": "200",
     # Touched as the database grows. With the 128 MB of the default, and a checkpoint after every 1 GB of log, a case
-    # with a million others stored costs PostgreSQL nearly twice as much.
+    # with a hundred thousand others stored costs PostgreSQL nearly twice as much.
     "shared_buffers": "256MB",
     "max_wal_size": "4GB",
     # What is asked for lies in memory: by the default a plan made while a table is small reads all of it for ever.
