@@ -170,7 +170,7 @@ UPDATE parked p SET attempts = attempts + 1, next_try = clock_timestamp() + make
   FROM (SELECT q.seq FROM parked q
          WHERE q.state = 'waiting' AND q.next_try <= clock_timestamp() AND q.topic = ANY ($4::text[])
            AND NOT EXISTS (SELECT FROM parked b WHERE b.topic = q.topic AND b.key = q.key AND b.seq < q.seq)
-           AND (q.parked_at < clock_timestamp() - make_interval(hours => $3)
+           AND (NOT q.kept OR q.parked_at < clock_timestamp() - make_interval(hours => $3)
                 OR EXISTS (SELECT FROM jsonb_array_elements(q.headers) h
                             WHERE h ->> 0 = 'ce_type' AND h ->> 1 = ANY ($5::text[])))
          ORDER BY q.seq LIMIT $2 FOR UPDATE SKIP LOCKED) d
@@ -183,7 +183,7 @@ RETURNING p.seq, p.topic, p.part, p.pos, p.key, p.headers, p.record, p.attempts,
 async def claim(connection: Connection, topics: Sequence[str], limit: int = 50) -> list[Parked]:
     """Lease parked records of these topics whose time has come, the first of each key only. Runs as `loop`.
 
-    An unknown type is left to a replica that knows it, for as long as it may wait.
+    An unknown type is left to a replica that knows it, for as long as it may wait. Of what was not kept nobody can tell.
     """
     rows = await connection.fetch(_CLAIM, LEASE_S, limit, UNKNOWN_FOR_HOURS, list(topics), sorted(KNOWN))
     return [
