@@ -183,7 +183,7 @@ RETURNING p.seq, p.topic, p.part, p.pos, p.key, p.headers, p.record, p.attempts,
 async def claim(connection: Connection, topics: Sequence[str], limit: int = 50) -> list[Parked]:
     """Lease parked records of these topics whose time has come, the first of each key only. Runs as `loop`.
 
-    An unknown type is left to a replica that knows it, for as long as it may wait. Of what was not kept nobody can tell.
+    An unknown type is left to a replica that knows it, for as long as it may wait. What was not kept may be any.
     """
     rows = await connection.fetch(_CLAIM, LEASE_S, limit, UNKNOWN_FOR_HOURS, list(topics), sorted(KNOWN))
     return [

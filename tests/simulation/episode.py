@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from services.intake.routes.desk import PAGES, read_notices
 from services.notify.actions.sending import Office
 from shared.vault import Keyring
-from tests.simulation import rebuilt
+from tests.simulation import rebuilt, spoilt, trail
 from tests.simulation import region as regions
 from tests.simulation import town as towns
 from tests.simulation.entropy import STREAM
@@ -103,6 +103,11 @@ class History:
         """Somebody has come or gone: whoever reads it all again must come to the same."""
         return any(move.kind == "staff" for move in self.told.moves)
 
+    @property
+    def spoilt(self) -> bool:
+        """Somebody has written what is not ours."""
+        return any(move.kind == "spoil" for move in self.told.moves)
+
     async def make(self, move: Move) -> None:
         """One move, and what must hold after it."""
         STREAM.seed(move.dice)
@@ -129,6 +134,8 @@ class History:
         self.region.stir_all()
         self.region.ring_all()
         await self.region.settle()
+        while self.spoilt and await spoilt.give_up(self.region):
+            await self.region.settle()
         self.people.tell(self.watch)
         await self.watch.after_move()
         await self.watch.at_rest()
@@ -182,7 +189,9 @@ async def told_by(ground: Ground, start: Prepared, moves: Callable[[History], As
                 if made % LOOK_EVERY == 0:
                     await history.rest()
             await history.rest()
+            await trail.whole(history.region)
             await history.end()
+            await trail.whole(history.region)
             if history.directory_moved:
                 await rebuilt.same(ground, history.region, OFFICE)
         except Broken as broken:
@@ -199,11 +208,17 @@ def _digest(region: Region) -> str:
     found = hashlib.sha256()
     for place, raws in sorted(region.logs.of.items()):
         for raw in raws:
-            said = {name: value for name, value in json.loads(raw.value).items() if name not in SEALED}
-            found.update(repr((place, raw.key, said)).encode())
+            found.update(repr((place, raw.key, _unsealed(raw.value))).encode())
     for mail in region.post.arrived:
         found.update(repr((mail.address, mail.purpose, mail.token)).encode())
     return found.hexdigest()
+
+
+def _unsealed(value: bytes) -> object:
+    try:
+        return {name: told for name, told in json.loads(value).items() if name not in SEALED}
+    except ValueError:
+        return value
 
 
 async def of_seed(ground: Ground, start: Prepared, seed: int, *, moves: int = MOVES) -> Told:

@@ -13,10 +13,11 @@ from tests.simulation.bus import Mood
 from tests.simulation.people import People
 from tests.simulation.region import REPLICAS, Region
 from tests.simulation.replica import Fate
+from tests.simulation.spoilt import spoil
 
 Kind = Literal[
     "publish", "deliver", "fire", "commit", "again", "rebalance", "freeze", "thaw", "pass", "jump", "ask", "ask_again",
-    "act", "answer", "race", "staff",
+    "act", "answer", "race", "staff", "spoil",
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = get_args(Kind)
 CRASHES, NOT_TAKEN, SLOW_MAIL = 0.03, 0.05, 0.12
@@ -49,6 +50,7 @@ def choose(scheduler: random.Random, region: Region, asked: int, most: int) -> M
     kinds["thaw"] = 2 if region.frozen else 0
     kinds["ask"] = 4 if asked < most else 0
     kinds["staff"] = 0.25
+    kinds["spoil"] = 0.6 if asked else 0
     kinds["ask_again"] = 0.5 if asked else 0
     kinds["act"] = 3 if asked else 0
     kinds["answer"] = 9 if asked else 0
@@ -111,6 +113,8 @@ async def _trouble(move: Move, region: Region, dice: random.Random) -> None:
         case "thaw":
             if region.frozen:
                 await region.thaw(dice.choice(region.frozen))
+        case "spoil":
+            spoil(region, dice)
         case "pass":
             due = await region.time.next_due() if dice.random() < 0.5 else None
             await region.pass_(min(due + 1, 3600 * 6) if due is not None else dice.choice(PASSES_S))

@@ -176,9 +176,14 @@ class Region:
         """A replica that has lost its partitions without knowing takes what it had fetched."""
         await replica.groups[group].delivery.take(raws)
 
-    async def retry_parked(self, service: str, group: str) -> None:
-        """One round of trying again what is parked."""
-        await self.replicas[service][0].groups[group].delivery.retry_due()
+    async def retry_parked(self, service: str, group: str) -> int:
+        """One round of trying again what is parked; how many records that were."""
+        return await self.replicas[service][0].groups[group].delivery.retry_due()
+
+    def committed(self, service: str) -> dict[Place, int]:
+        """What Kafka remembers of all groups of a service, where it remembers anything."""
+        readings = [reading for (of, _), reading in self.readings.items() if of == service]
+        return {place: at for reading in readings for place, at in reading.committed.items() if at}
 
     def commit(self, service: str, group: str) -> None:
         """Kafka hears how far a group has come."""
