@@ -191,7 +191,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
             self._let_go()
 
     async def _leave(self) -> None:
-        """Commit what was done and leave the group: a replica that can still take these records goes on from there."""
+        """Commit what was done and stop: when the session is over a replica that can take these records goes on."""
         await self.commit()
         if self.subscriber is not None:
             # It waits for the batch in hand, which is this one.
@@ -322,8 +322,8 @@ def reread(settings: Settings) -> Reread:
         consumer = AIOKafkaConsumer(
             bootstrap_servers=settings.kafka, enable_auto_commit=False, auto_offset_reset="none"
         )
-        await consumer.start()
         try:
+            await consumer.start()
             consumer.assign([place])
             begins, ends = await consumer.beginning_offsets([place]), await consumer.end_offsets([place])
             if not begins[place] <= raw.pos < ends[place]:

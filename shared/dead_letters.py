@@ -92,7 +92,8 @@ SELECT seq, topic, part, pos, subject, event_id, agency_id, state, kept,
   FROM parked WHERE seq = ANY ($1::bigint[])
 """
 _REPLAY = """
-UPDATE parked SET state = 'waiting', attempts = 0, next_try = clock_timestamp(), due_at = NULL
+UPDATE parked SET state = 'waiting', attempts = 0, next_try = clock_timestamp(), due_at = NULL,
+       parked_at = clock_timestamp()
  WHERE seq = ANY ($1::bigint[]) RETURNING seq
 """
 

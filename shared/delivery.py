@@ -48,6 +48,10 @@ class Gone(Unprocessable):
     """A record was not kept, and the bus does not have it any more."""
 
 
+class _NotNow(Exception):
+    """What was not kept cannot be read from the bus at this moment."""
+
+
 class _OverLimit(Exception):
     """With the record at this index a limit is passed: it is not parked, nor is anything behind it looked at."""
 
@@ -227,7 +231,7 @@ class Delivery:
             # Nor does a consumer that has stopped use up the tries of what it has parked.
             try:
                 tried = 0 if self.stopped else await self.retry_due()
-            except (*UNAVAILABLE, KafkaError) as error:
+            except UNAVAILABLE as error:
                 log.warning("parked records wait: %s", type(error).__name__)
                 tried = 0
             if not tried:
@@ -247,7 +251,11 @@ class Delivery:
             if not parked.kept:
                 parked = await self._read_again(parked)
             await self._apply_parked(parked)
-        except (*UNAVAILABLE, KafkaError):
+        except _NotNow as error:
+            log.warning("parked, of %s: the bus does not answer: %s", parked.raw.topic, error)
+            async with self._db.loop() as connection:
+                await parking.give_back(connection, parked)
+        except UNAVAILABLE:
             raise
         except AGAIN:
             return
@@ -259,16 +267,20 @@ class Delivery:
 
     async def _read_again(self, parked: Parked) -> Parked:
         """With the content that the bus still has. It is kept from then on: whoever can decode it knows what it is."""
-        raw = await self._reread(parked.raw) if self._reread is not None else None
+        try:
+            raw = await self._reread(parked.raw) if self._reread is not None else None
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise _NotNow(type(error).__name__) from None
         if raw is None or parking.fingerprint(raw.value, self._fingerprint_key) != parked.fingerprint:
             raise Gone("record")
-        arrival = records.understood(parking.bounded(raw))
+        arrival = records.understood(parking.bounded(raw), of_any_age=True)
         async with self._db.loop() as connection:
             await parking.keep(connection, parked, records.ticket_of(arrival, "Reread"))
         return replace(parked, raw=arrival.raw, kept=True)
 
     async def _apply_parked(self, parked: Parked) -> None:
-        arrival = records.understood(parked.raw)
+        # Whatever its age: while it was parked it held back every other copy of it.
+        arrival = records.understood(parked.raw, of_any_age=True)
         # What is in view decides what a handler finds: a record that had to wait sees no less than any other.
         async with self._db.transaction(self._beside | records.agencies([arrival])) as tx:
             if await self._apply(tx, [arrival]):

@@ -35,8 +35,12 @@ SELECT NULL, case_id, agency_id FROM tombstones JOIN unnest($3::uuid[], $4::uuid
     ON case_id = c AND agency_id = a
 """
 _SEEN = """
-SELECT event_id FROM inbox JOIN unnest($1::uuid[], $2::bytea[]) t(e, d) ON e = event_id
+SELECT event_id, NULL::uuid AS case_id, NULL::uuid AS agency_id
+  FROM inbox JOIN unnest($1::uuid[], $2::bytea[]) t(e, d) ON e = event_id
  WHERE digest <> d AND octet_length(digest) > 0
+UNION ALL
+SELECT NULL, case_id, agency_id FROM tombstones JOIN unnest($3::uuid[], $4::uuid[]) t(c, a)
+    ON case_id = c AND agency_id = a
 """
 
 
@@ -63,7 +67,10 @@ async def claim(tx: Transaction, events: Mapping[EventId, bytes], places: Collec
     buried = {(CaseId(row["case_id"]), AgencyId(row["agency_id"])) for row in rows if row["event_id"] is None}
     if len(fresh) == len(events):
         return Claimed(fresh, buried=buried)
-    forged = {EventId(row["event_id"]) for row in await tx.connection.fetch(_SEEN, ids, digests)}
+    # Whoever has claimed them meanwhile may have buried their cases: a statement of its own sees that.
+    seen = await tx.connection.fetch(_SEEN, ids, digests, cases, agencies)
+    forged = {EventId(row["event_id"]) for row in seen if row["event_id"] is not None}
+    buried |= {(CaseId(row["case_id"]), AgencyId(row["agency_id"])) for row in seen if row["event_id"] is None}
     return Claimed(fresh, forged, buried)
 
 

@@ -28,6 +28,8 @@ DUE_S, CRISIS_DUE_S = 24 * 3600, 15 * 60
 UNKNOWN_FOR_HOURS = 24
 """An unknown type or version waits so long for the upgrade that knows it."""
 LEASE_S = 60
+NOT_NOW_S = 15
+"""Before what had to be read from the bus again is tried once more, when the bus did not answer."""
 MOST_KEY_BYTES = 100
 
 
@@ -238,12 +240,21 @@ async def resolve(tx: Transaction, parked: Parked) -> None:
     )
 
 
+_GIVE_BACK = """
+UPDATE parked SET attempts = attempts - 1, next_try = clock_timestamp() + make_interval(secs => $3)
+ WHERE seq = $1 AND attempts = $2 AND state = 'waiting'
+"""
 _PUT_BACK = """
 UPDATE parked SET error_class = $3, state = CASE WHEN $4 THEN 'dead' ELSE 'waiting' END,
        next_try = CASE WHEN NOT $4 THEN clock_timestamp() + make_interval(secs => $5) END,
        due_at = CASE WHEN $4 THEN clock_timestamp() + make_interval(secs => $6) END
  WHERE seq = $1 AND attempts = $2
 """
+
+
+async def give_back(connection: Connection, parked: Parked) -> None:
+    """It could not even be tried: that was no try, and it comes again soon. Runs as `loop`."""
+    await connection.execute(_GIVE_BACK, parked.seq, parked.attempts, NOT_NOW_S)
 
 
 async def put_back(connection: Connection, parked: Parked, error_class: str, *, dead: bool) -> None:

@@ -129,7 +129,7 @@ class Process:
             reread=broker.reread(self.settings),
         )
         self._deliveries[lane] = delivery
-        group = broker.Group(self.broker, self.db, delivery, self.settings)
+        group = broker.Group(self.broker, self.db_of(road), delivery, self.settings)
         group.subscribe(f"{self.service}.{lane}", topics)
         self._groups.append(group)
         self._loops += [group.keep_committing, delivery.retry_parked]

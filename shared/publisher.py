@@ -32,6 +32,8 @@ class Publisher:
         self._renewed_at = float("-inf")
         self._renewing = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self.generation = 0
+        """How often the producer was replaced."""
 
     async def start(self) -> None:
         """Connect. Raises `KafkaError` where that cannot be done yet."""
@@ -92,8 +94,13 @@ class Publisher:
                 return False
             log.error("the producer was of no use any more; a new one goes on")
             self._producer = fresh
+            self.generation += 1
         self._keep(_retired(old))
         return True
+
+    def renew_soon(self) -> None:
+        """As `renew`, beside whatever goes on."""
+        self._keep(self.renew())
 
     def _judge(self, producer: AIOKafkaProducer, error: BaseException | None) -> None:
         if isinstance(error, KafkaError) and not error.retriable and producer is self._producer:

@@ -92,7 +92,7 @@ def sorted_out(raw: Raw, park_as: str) -> Arrival | Ticket:
     return ticket_of(arrival, park_as) if park_as else arrival
 
 
-def understood(raw: Raw) -> Arrival:
+def understood(raw: Raw, *, of_any_age: bool = False) -> Arrival:
     """The event in a record. Raises `UnknownEvent`, or `Unprocessable` where it contradicts itself or its topic."""
     topic = TOPICS[raw.topic]
     envelope = from_headers(raw.headers)
@@ -101,7 +101,7 @@ def understood(raw: Raw) -> Arrival:
     if raw.key != str(envelope.subject).encode():
         raise Unprocessable("record key")
     # Compacted topics carry full state with a revision: any age is good there.
-    if not topic.compacted and envelope.time < clock.now() - timedelta(days=inbox.KEPT_DAYS):
+    if not (topic.compacted or of_any_age) and envelope.time < clock.now() - timedelta(days=inbox.KEPT_DAYS):
         raise Unprocessable("header ce_time")
     fact = decode(envelope.type, raw.value)
     if fact.TOPIC.name != raw.topic:

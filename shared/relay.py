@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -44,9 +45,11 @@ _LOCK_SPACE = 0x70656572
 """The first half of the advisory lock's key; the second is schema, lane and shard."""
 
 _NEXT = """
-SELECT id, event_id, agency_id, topic, key, type, traceparent, payload, created_at FROM outbox
- WHERE lane = $1 AND shard = ANY ($2::smallint[]) AND id > $4 ORDER BY id LIMIT $3
+SELECT id, event_id, agency_id, topic, key, type, traceparent, payload, created_at,
+       (SELECT max(id) FROM outbox) AS newest
+  FROM outbox WHERE lane = $1 AND shard = ANY ($2::smallint[]) AND id > $4 AND id <= $5 ORDER BY id LIMIT $3
 """
+_ANY = 2**63 - 1
 _GONE = """
 WITH gone AS (DELETE FROM outbox WHERE id = ANY ($1::bigint[]))
 INSERT INTO published(topic, part, next_offset)
@@ -64,6 +67,15 @@ class _TakesNothing(Exception):
     """Kafka takes nothing from this process."""
 
 
+@dataclass(frozen=True)
+class _InFlight:
+    """A batch that a round had no patience for: of which producer, its answer to come, and its rows."""
+
+    generation: int
+    sent: asyncio.Future[Any]
+    ids: list[int]
+
+
 class Relay:
     """Publishes one lane of one service's outbox."""
 
@@ -75,7 +87,7 @@ class Relay:
         self._ends: dict[Place, int] = {}
         self._locked_at = float("-inf")
         self._moved_at = 0.0
-        self._in_flight: dict[Place, tuple[asyncio.Future[Any], list[int]]] = {}
+        self._in_flight: dict[Place, _InFlight] = {}
         self.stuck = False
         """True while Kafka takes nothing: readiness fails then."""
 
@@ -104,6 +116,7 @@ class Relay:
     async def _hold(self) -> None:
         connection = await connect(self._login, idle_timeout_s=IDLE_TIMEOUT_S)
         self._shards.clear()
+        self._locked_at = float("-inf")
         loop = asyncio.get_running_loop()
         self._moved_at = loop.time()
         try:
@@ -113,7 +126,11 @@ class Relay:
                 if not self.stuck:
                     self._moved_at = loop.time()
                 elif loop.time() - self._moved_at > GIVE_UP_S:
-                    raise _TakesNothing
+                    if not await self._publisher.reachable():
+                        raise _TakesNothing
+                    # Kafka is there, and some partition is not: what the others need goes on from here meanwhile.
+                    self._publisher.renew_soon()
+                    self._moved_at = loop.time()
                 if not busy:
                     await self._signals.wait(outbox_wake(self._lane), SWEEP_S)
         finally:
@@ -145,12 +162,14 @@ class Relay:
             await self._look_whether_stuck()
             return False
         await self._delete(connection, self._settled())
-        last, held = 0, set(self._in_flight)
+        last, newest, held = 0, _ANY, set(self._in_flight)
         # sql-in-loop: batch by batch, while a stuck partition fills them
         for _ in range(PAGES):
-            rows = await connection.fetch(_NEXT, self._lane.value, sorted(self._shards), BATCH, last)
+            rows = await connection.fetch(_NEXT, self._lane.value, sorted(self._shards), BATCH, last, newest)
             if not rows:
                 break
+            # What is younger than the first page may follow, in its case, what was not committed yet and is passed by.
+            newest = min(newest, rows[0]["newest"])
             acked = await self._published(connection, rows, held)
             self.stuck = bool(held) or len(acked) < len(rows)
             if len(rows) < BATCH or not (acked or held):
@@ -169,11 +188,14 @@ class Relay:
     def _settled(self) -> list[int]:
         """The rows of batches that a round had no patience for and that were acknowledged since."""
         acked: list[int] = []
-        for place, (sent, ids) in list(self._in_flight.items()):
-            if sent.done():
+        for place, one in list(self._in_flight.items()):
+            if one.sent.done():
                 del self._in_flight[place]
-                taken = not sent.cancelled() and sent.exception() is None
-                acked += ids if taken and self._placed(place, sent.result().offset, len(ids)) else []
+                taken = not one.sent.cancelled() and one.sent.exception() is None
+                acked += one.ids if taken and self._placed(place, one.sent.result().offset, len(one.ids)) else []
+            elif one.generation != self._publisher.generation:
+                # A producer that was retired may never say what became of it: it is sent again.
+                del self._in_flight[place]
         return acked
 
     def _placed(self, place: Place, offset: int, count: int) -> bool:
@@ -262,7 +284,7 @@ class Relay:
             ids = [row["id"] for row in waiting[:taken]]
             try:
                 sent = await self._publisher.send_batch(batch, place[0], partition=place[1])
-                self._in_flight[place] = sent, ids
+                self._in_flight[place] = _InFlight(self._publisher.generation, sent, ids)
                 # Whoever loses patience leaves it in flight.
                 told = await asyncio.shield(sent)
             except (KafkaError, TimeoutError) as error:

@@ -72,6 +72,7 @@ class Producer:
     def __init__(self, logs: Logs) -> None:
         self._logs = logs
         self.mood: Mood = "take"
+        self.generation = 0
         self.frozen = asyncio.Event()
         self.thaw = asyncio.Event()
 

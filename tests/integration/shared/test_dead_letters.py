@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
+from aiokafka.errors import KafkaConnectionError
 
 from shared import clock, dead_letters, parking
 from shared.db import Database, Transaction, open_pool
@@ -45,12 +46,15 @@ class Desk:
     def __init__(self, db: Database, sql: Sql) -> None:
         self.probe, self.sender, self.sql = Probe(), Sender(), sql
         self.bus: dict[int, Raw] = {}
+        self.silent = False
         topics = [INTAKE.name, INTAKE_CRISIS.name]
         self.delivery = Delivery(
             db, self.probe.absorb, group="matching.ordinary", topics=topics, fingerprint_key=KEY, reread=self.reread
         )
 
     async def reread(self, raw: Raw) -> Raw | None:
+        if self.silent:
+            raise KafkaConnectionError
         return self.bus.get(raw.pos)
 
     async def killed(self, *raws: Raw) -> list[int]:
@@ -292,6 +296,20 @@ async def test_what_was_not_kept_is_read_from_the_bus_again_and_takes_effect_bef
     (told,) = await desk.audited()
     assert told["agency_id"] == REGION
     assert await sql.fetchval("SELECT count(*) FROM inbox") == 2
+
+
+async def test_what_the_bus_does_not_answer_for_keeps_no_other_waiting_and_uses_up_no_try(
+    desk: Desk, operator: Database, sql: Sql
+) -> None:
+    (seq,) = await desk.killed(replace(unreadable(desk, a_case(), 0), headers=()))
+    desk.probe.bad = {1}
+    await desk.delivery.take([desk.sender.raw(numbered(1), a_case())])
+    desk.probe.bad, desk.silent = set(), True
+    await dead_letters.replay(operator, [seq])
+    await sql.execute("UPDATE parked SET next_try = clock_timestamp() WHERE state = 'waiting'")
+    assert await desk.delivery.retry_due() == 2
+    assert await desk.effects() == [1]
+    assert await sql.fetchval("SELECT attempts FROM parked WHERE seq = $1 AND next_try > clock_timestamp()", seq) == 0
 
 
 @pytest.mark.parametrize("there", ["nothing", "another record", "what cannot be read"])
