@@ -67,8 +67,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "the order of the outbox",
         "shared/relay.py",
-        "AND id > $4 ORDER BY id LIMIT $3",
-        "AND id > $4 ORDER BY event_id DESC LIMIT $3",
+        "AND id <= $5 ORDER BY id LIMIT $3",
+        "AND id <= $5 ORDER BY event_id DESC LIMIT $3",
     ),
     Mutation(
         "the offset behind the effect",
