@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from shared import checks, clock, heartbeats, inbox, open_things, sealer
+from shared import checks, clock, heartbeats, inbox, open_things, parking, sealer
 from shared.checks import Bounds, Finding, Limits, Offsets, Standing
 from shared.db import UNAVAILABLE, Connection, Database
 from shared.effects import Comparison
 from shared.errors import places_of
+from shared.events import KNOWN
 from shared.open_things import CASES, Open, Round
 
 log = logging.getLogger(__name__)
@@ -30,14 +31,12 @@ TAIL = 200
 ROUND = 300
 """So many older links are verified in every pass as well, the next ones in the next: in time all of them."""
 
-LATE = """
+LATE = f"""
 SELECT 'timers_overdue' AS name, count(*) AS count,
        coalesce(extract(epoch FROM (SELECT region.now()) - min(due_at)), 0)::float8 AS seconds
-  FROM timers WHERE lane = ANY ('{0,1,2}'::smallint[]) AND due_at < (SELECT region.now()) - make_interval(secs => $1)
+  FROM timers WHERE lane = ANY ('{{0,1,2}}'::smallint[]) AND due_at < (SELECT region.now()) - make_interval(secs => $1)
 UNION ALL
-SELECT 'parked_untried', count(*), coalesce(extract(epoch FROM clock_timestamp() - min(next_try)), 0)::float8
-  FROM parked p WHERE state = 'waiting' AND next_try < clock_timestamp() - make_interval(secs => $1)
-   AND NOT EXISTS (SELECT FROM parked b WHERE b.topic = p.topic AND b.key = p.key AND b.seq < p.seq)
+SELECT 'parked_untried', untried.* FROM ({parking.UNTRIED}) untried
 UNION ALL
 SELECT 'outbox_old', count(*), coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8
   FROM (SELECT created_at FROM outbox ORDER BY id LIMIT 1) oldest
@@ -45,13 +44,13 @@ UNION ALL
 SELECT 'audit_unsealed', count(*), coalesce(extract(epoch FROM clock_timestamp() - min(at)), 0)::float8
   FROM audit a WHERE a.id > (SELECT floor FROM audit_floor)
    AND NOT EXISTS (SELECT FROM audit_chain c WHERE c.audit_id = a.id)
-"""
+"""  # noqa: S608 - nothing but our own statements
 _LAST = "SELECT coalesce(max(audit_id), 0) FROM audit_chain"
 
 
 async def late(connection: Connection, limits: Limits) -> list[Finding]:
     """What is late in the schema that comes first, but for what is open."""
-    rows = await connection.fetch(LATE, limits.late_s)
+    rows = await connection.fetch(LATE, limits.late_s, sorted(KNOWN), parking.UNKNOWN_FOR_HOURS)
     return checks.measured(((row["name"], row["count"], row["seconds"]) for row in rows), limits)
 
 
@@ -92,14 +91,21 @@ async def failed(
 
 
 class Bus(Protocol):
-    """What the consumers of a process know of Kafka, for the partitions that they have."""
+    """What the consumers of a process know of Kafka."""
+
+    def stopped(self) -> int:
+        """How many of them have stopped: they bring nothing to its effect any more."""
+        ...
 
     def committed(self) -> Offsets:
-        """The offsets that were committed."""
+        """The offsets that were committed, for the partitions that they have."""
         ...
 
     async def bounds(self) -> Bounds:
-        """Where the partitions begin and end, looked up now. Raises when Kafka does not answer."""
+        """Where all partitions of their topics begin and end, looked up now, whoever has them.
+
+        Of consumers that have stopped nothing is told. Raises when Kafka does not answer.
+        """
         ...
 
 
@@ -153,6 +159,7 @@ class Auditor:
             found += await self._chain(connection)
             found += await self._compared(connection)
             stored = await inbox.load_positions(connection)
+        found += checks.halted(self._bus.stopped())
         found += await self._positions(stored, committed)
         found = _summed(found)
         async with self._db.loop() as connection:

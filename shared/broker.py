@@ -14,7 +14,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
@@ -278,12 +278,14 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
         return {self._logical(place): at for place, at in self._committed.items() if place in own}
 
     async def bounds(self) -> dict[tuple[str, int], tuple[int, int]]:
-        """Where the partitions that this process has begin and end now. Raises `KafkaError`."""
+        """Where all partitions of its topics begin and end now; empty once it has left. Raises `KafkaError`."""
         consumer = self._consumer
-        if consumer is None or not (own := list(consumer.assignment())):
+        if consumer is None:
             return {}
-        begins, ends = await consumer.beginning_offsets(own), await consumer.end_offsets(own)
-        return {self._logical(place): (begins[place], ends[place]) for place in own}
+        # Not those that it has: a group that has lost its partitions would look as if nothing were to be read.
+        every = _partitions(consumer)
+        begins, ends = await consumer.beginning_offsets(every), await consumer.end_offsets(every)
+        return {self._logical(place): (begins[place], ends[place]) for place in every}
 
     def _logical(self, place: TopicPartition) -> tuple[str, int]:
         return place.topic.removeprefix(self._settings.topic_prefix), place.partition
@@ -312,6 +314,16 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
         while True:
             await asyncio.sleep(COMMIT_EVERY_S)
             await self.commit()
+
+
+def _partitions(consumer: AIOKafkaConsumer) -> list[TopicPartition]:
+    found = []
+    for topic in sorted(consumer.subscription()):
+        parts = consumer.partitions_for_topic(topic)
+        if not parts:
+            raise UnknownTopicOrPartitionError(topic)
+        found += [TopicPartition(topic, part) for part in sorted(parts)]
+    return found
 
 
 def reread(settings: Settings) -> Reread:

@@ -16,6 +16,7 @@ Check = Literal[
     "bus_unreachable",
     "committed_ahead",
     "consumer_stands",
+    "consumer_stopped",
     "open_overdue",
     "open_without_due",
     "outbox_old",
@@ -112,6 +113,11 @@ def stands(places: Standing, now: float, limits: Limits) -> list[Finding]:
     """Consumers that have more to read and have not moved for too long."""
     waits = [now - since for _, since in places.values() if now - since > limits.stands_s]
     return [Finding("consumer_stands", len(waits), max(waits))] if waits else []
+
+
+def halted(stopped: int) -> list[Finding]:
+    """Consumers that have stopped by themselves: where they stand is not asked any more."""
+    return [Finding("consumer_stopped", stopped)] if stopped else []
 
 
 @dataclass(frozen=True)

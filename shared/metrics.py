@@ -94,7 +94,7 @@ SELECT * FROM (
     SELECT 'peerline_auditor_clean_seconds', '', extract(epoch FROM clock_timestamp() - max(clean_at))::float8
       FROM region.heartbeats WHERE service = current_schema()
     UNION ALL
-    SELECT 'peerline_consumer_lag_records', '', sum((details ->> 'lag')::float8)
+    SELECT 'peerline_consumer_lag_records', '', max((details ->> 'lag')::float8)
       FROM region.heartbeats WHERE service = current_schema() AND checked_at > clock_timestamp() - interval '1 minute'
 ) known(name, label, value) WHERE value IS NOT NULL
 UNION ALL

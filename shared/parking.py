@@ -167,19 +167,28 @@ async def held(tx: Transaction, places: Sequence[tuple[str, bytes]]) -> set[tupl
 
 # Only the first of its topic and key: those behind it wait, whatever their own time says. And only what this release
 # knows: in a rolling upgrade an older replica would take it from the one that could bring it to its effect.
-_CLAIM = """
+_TURN = """
+       q.state = 'waiting' AND q.next_try <= clock_timestamp() - make_interval(secs => {late})
+   AND NOT EXISTS (SELECT FROM parked b WHERE b.topic = q.topic AND b.key = q.key AND b.seq < q.seq)
+   AND (NOT q.kept OR q.parked_at < clock_timestamp() - make_interval(hours => $3, secs => {late})
+        OR EXISTS (SELECT FROM jsonb_array_elements(q.headers) h
+                    WHERE h ->> 0 = 'ce_type' AND h ->> 1 = ANY ($2::text[])))
+"""
+_CLAIM = f"""
 UPDATE parked p SET attempts = attempts + 1, next_try = clock_timestamp() + make_interval(secs => $1)
   FROM (SELECT q.seq FROM parked q
-         WHERE q.state = 'waiting' AND q.next_try <= clock_timestamp() AND q.topic = ANY ($4::text[])
-           AND NOT EXISTS (SELECT FROM parked b WHERE b.topic = q.topic AND b.key = q.key AND b.seq < q.seq)
-           AND (NOT q.kept OR q.parked_at < clock_timestamp() - make_interval(hours => $3)
-                OR EXISTS (SELECT FROM jsonb_array_elements(q.headers) h
-                            WHERE h ->> 0 = 'ce_type' AND h ->> 1 = ANY ($5::text[])))
-         ORDER BY q.seq LIMIT $2 FOR UPDATE SKIP LOCKED) d
+         WHERE {_TURN.format(late=0)} AND q.topic = ANY ($4::text[])
+         ORDER BY q.seq LIMIT $5 FOR UPDATE SKIP LOCKED) d
  WHERE p.seq = d.seq
 RETURNING p.seq, p.topic, p.part, p.pos, p.key, p.headers, p.record, p.attempts, p.fingerprint, p.kept,
           p.parked_at < clock_timestamp() - make_interval(hours => $3) AS unknown_too_long
-"""
+"""  # noqa: S608 - nothing but our own condition
+UNTRIED = f"""
+SELECT count(*) AS count, coalesce(extract(epoch FROM clock_timestamp() - min(q.next_try)), 0)::float8 AS seconds
+  FROM parked q WHERE {_TURN.format(late="$1")}
+"""  # noqa: S608 - nothing but our own condition
+"""What this release should have tried so many seconds ago ($1): with the types that it knows ($2), or others after so
+many hours ($3)."""
 
 
 async def claim(connection: Connection, topics: Sequence[str], limit: int = 50) -> list[Parked]:
@@ -187,7 +196,7 @@ async def claim(connection: Connection, topics: Sequence[str], limit: int = 50) 
 
     An unknown type is left to a replica that knows it, for as long as it may wait. What was not kept may be any.
     """
-    rows = await connection.fetch(_CLAIM, LEASE_S, limit, UNKNOWN_FOR_HOURS, list(topics), sorted(KNOWN))
+    rows = await connection.fetch(_CLAIM, LEASE_S, sorted(KNOWN), UNKNOWN_FOR_HOURS, list(topics), limit)
     return [
         Parked(
             seq=row["seq"],

@@ -180,7 +180,7 @@ class Process:
             "database": bool(database),
             "bus": self._on_bus,
             "relay": not any(relay.stuck for relay in self.relays),
-            "consumers": not any(delivery.stopped for delivery in self._deliveries.values()),
+            "consumers": not self.stopped(),
         }
 
     async def _over_limit(self, _: Connection) -> list[metrics.Sample]:
@@ -202,12 +202,19 @@ class Process:
                     self._beats, self._asked_at = await heartbeats.read(connection), clock.monotonic()
         return checks.pulses(self._beats, self.settings.deadman_s)
 
+    def stopped(self) -> int:
+        """How many consumers of this process have stopped, having parked too much."""
+        return sum(delivery.stopped for delivery in self._deliveries.values())
+
     def committed(self) -> Offsets:
         """What the consumers of this process have committed, of the partitions that they have."""
         return {place: at for group in self._groups for place, at in group.committed().items()}
 
     async def bounds(self) -> Bounds:
-        """Where those partitions begin and end now. Raises when Kafka does not answer, or never has."""
+        """Where all partitions of the topics of its running consumers begin and end now, whichever replica has them.
+
+        Raises when Kafka does not answer, or never has.
+        """
         if not self._on_bus:
             raise OffBus
         found = await asyncio.gather(*(group.bounds() for group in self._groups))

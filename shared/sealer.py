@@ -48,27 +48,38 @@ _COUNT = """
 INSERT INTO audit_counts(act, entries) SELECT * FROM unnest($1::text[], $2::bigint[])
 ON CONFLICT (act) DO UPDATE SET entries = audit_counts.entries + excluded.entries
 """
-# Whoever can still add an entry up to `last` has its number already, and that is below `next` (shared/audit.py).
-_MOMENT = """
+_NOW = """
 SELECT (SELECT floor FROM audit_floor) AS floor, coalesce((SELECT max(id) FROM audit), 0) AS last,
-       pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next,
        pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest
 """
+OWN = "SELECT pg_current_xact_id()::text::bigint"
+"""A number given out, not a snapshot's upper end: that is the highest that is over and one, and may be under way."""
 
 
 @dataclass(frozen=True)
-class _Moment:
-    """What was there: floor, highest entry, the next transaction's number, and that of the oldest under way."""
+class _Now:
+    """What is there: floor, highest entry, and the number of the oldest transaction under way."""
 
     floor: int
     last: int
-    next: int
     oldest: int
 
 
-async def _now(connection: Connection) -> _Moment:
-    [row] = await connection.fetch(_MOMENT)
-    return _Moment(row["floor"], row["last"], row["next"], row["oldest"])
+@dataclass(frozen=True)
+class _Mark:
+    """The highest entry there was, and a transaction's number that was given out later.
+
+    Whoever can still add an entry up to `last` had its number before `last` was given, so it is below `number`
+    (shared/audit.py).
+    """
+
+    last: int
+    number: int
+
+
+async def _now(connection: Connection) -> _Now:
+    [row] = await connection.fetch(_NOW)
+    return _Now(row["floor"], row["last"], row["oldest"])
 
 
 def entry_of(row: Row) -> Entry | None:
@@ -93,7 +104,7 @@ class Sealer:
     def __init__(self, login: Login, *, batch: int = BATCH) -> None:
         """`login` is the service's `loop`."""
         self._login, self._batch = login, batch
-        self._moment: _Moment | None = None
+        self._mark: _Mark | None = None
 
     async def run(self) -> None:
         """Until cancelled. A frozen holder loses its session, and with it the lock, after ten seconds."""
@@ -113,7 +124,7 @@ class Sealer:
                 if await locked(connection):
                     break
                 await asyncio.sleep(EVERY_S)
-            self._moment = None
+            self._mark = None
             # sql-in-loop: a background loop
             while True:
                 if await self.sealed(connection) < self._batch:
@@ -134,14 +145,14 @@ class Sealer:
                 await self._raise_floor(connection, now)
         return len(rows)
 
-    async def _raise_floor(self, connection: Connection, now: _Moment) -> None:
-        """Whoever had begun at the remembered moment is through, and what they wrote has just been linked."""
-        before = self._moment
-        if before is not None and now.oldest < before.next:
+    async def _raise_floor(self, connection: Connection, now: _Now) -> None:
+        """Up to the mark, once all numbers below it are through; what they wrote has just been linked. A new mark."""
+        mark = self._mark
+        if mark is not None and now.oldest < mark.number:
             return
-        if before is not None and before.last > now.floor:
-            await connection.execute("UPDATE audit_floor SET floor = $1", before.last)
-        self._moment = now
+        if mark is not None and mark.last > now.floor:
+            await connection.execute("UPDATE audit_floor SET floor = $1", mark.last)
+        self._mark = _Mark(now.last, await connection.fetchval(OWN))
 
 
 async def locked(connection: Connection) -> bool:

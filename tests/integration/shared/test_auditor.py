@@ -19,6 +19,7 @@ from shared.auditor import Auditor
 from shared.checks import SERVICES, Bounds, Finding, Limits, Offsets, Place
 from shared.db import Connection, Database, connect
 from shared.effects import BEGUN, CLOSED
+from shared.events import KNOWN
 from shared.migrate import loop_of
 from shared.open_things import CASES, Round
 from shared.sealer import Sealer
@@ -35,7 +36,10 @@ class Kafka:
     """What the consumers of a process know."""
 
     def __init__(self, bounds: Bounds | None = None) -> None:
-        self._bounds, self.away = bounds or {}, False
+        self._bounds, self.away, self.halted = bounds or {}, False, 0
+
+    def stopped(self) -> int:
+        return self.halted
 
     def committed(self) -> Offsets:
         return {}
@@ -117,6 +121,37 @@ async def test_a_parked_record_that_nobody_tries_is_found_and_what_waits_behind_
     for pos, key, late in ((0, b"a", 121), (1, b"a", 500), (2, b"b", 60)):
         await sql.execute(PARKED, pos, key, timedelta(seconds=late))
     assert await found(loop) == {"parked_untried": 1}
+
+
+FOREIGN = """
+INSERT INTO parked(topic, part, pos, key, headers, record, size, state, next_try, parked_at, error_class, fingerprint)
+VALUES ('peerline.intake', 0, $1, int8send($1), $2::jsonb, '', 0, 'waiting', clock_timestamp() - interval '1 hour',
+        clock_timestamp() - $3::interval, 'UnknownEvent', '')
+"""
+
+
+async def test_a_parked_record_that_waits_for_the_release_that_knows_it_is_not_found_before_its_day_is_over(
+    loop: Connection, sql: Sql
+) -> None:
+    day = timedelta(hours=24)
+    foreign, known = (json.dumps([["ce_type", name]]) for name in ("intake.unheard_of.v9", min(KNOWN)))
+    await sql.execute(FOREIGN, 0, foreign, timedelta(hours=2))
+    # Its day is over, and who is to try it has just been told.
+    await sql.execute(FOREIGN, 1, foreign, day + timedelta(seconds=60))
+    assert await found(loop) == {}
+    await sql.execute(FOREIGN, 2, foreign, day + timedelta(seconds=121))
+    assert await found(loop) == {"parked_untried": 1}
+    await sql.execute(FOREIGN, 3, known, timedelta(hours=2))
+    assert await found(loop) == {"parked_untried": 2}
+
+
+async def test_a_consumer_that_has_stopped_is_found_until_it_goes_on(db: Database) -> None:
+    kafka = Kafka()
+    watching = Auditor(db, kafka, replica="0", limits=LIMITS)
+    kafka.halted = 2
+    assert await watching.once() == [Finding("consumer_stopped", 2)]
+    kafka.halted = 0
+    assert await watching.once() == []
 
 
 async def test_an_event_that_does_not_reach_the_bus_is_found(loop: Connection, sql: Sql) -> None:
@@ -267,7 +302,8 @@ async def test_a_table_of_many_blocks_is_read_slice_by_slice(loop: Connection, s
 
 async def test_a_pass_costs_the_same_however_many_rows_there_are(loop: Connection) -> None:
     await loop.execute("SET enable_seqscan = off")
-    plan = "\n".join(row[0] for row in await loop.fetch(f"EXPLAIN (COSTS OFF) {auditor.LATE}", 120.0))
+    late = await loop.fetch(f"EXPLAIN (COSTS OFF) {auditor.LATE}", 120.0, ["t"], 24)
+    plan = "\n".join(row[0] for row in late)
     part = CASES.part.replace("$3", "'(3,0)'").replace("$4", "'(9,0)'")
     sliced = "\n".join(row[0] for row in await loop.fetch(f"EXPLAIN (COSTS OFF) {part}"))
     # One row each: where the clock is, and up to where entries are sealed.

@@ -295,6 +295,19 @@ async def test_offsets_are_committed_after_a_partition_went_away_while_its_batch
             assert None not in committed
 
 
+async def test_every_replica_tells_where_all_partitions_end_and_not_its_own_alone(bus: Bus) -> None:
+    bus.topics.tired = True
+    await bus.publish(range(3))
+    both = {(INTAKE.name, part) for part in range(bus.topics.partitions)}
+    async with bus.group(Probe(), replica="2") as first, bus.group(Probe(), replica="0") as second:
+        await eventually(lambda: len(places(first)) == len(places(second)) == 1, 30)
+        bounds = await first.bounds()
+        assert set(bounds) == both
+        assert await second.bounds() == bounds
+        begin, end = bounds[INTAKE.name, 0]
+        assert end - begin == 3
+
+
 def places(group: broker.Group) -> set[TopicPartition]:
     consumer = group.subscriber.consumer if group.subscriber else None
     return set(consumer.assignment()) if consumer else set()

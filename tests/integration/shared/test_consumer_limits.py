@@ -166,6 +166,12 @@ async def missing(region: Region) -> list[str]:
     return found
 
 
+async def failing(region: Region) -> bool:
+    """Whether the dead man's switch knows of the consumer."""
+    async with region.http.get(f"{region.url(SERVICE)}/health/deadman") as answer:
+        return answer.status == 503 and "consumer_stopped" in await answer.text()
+
+
 async def over_limit(port: int) -> dict[str, str]:
     async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{port}/metrics") as answer:
         lines = [line for line in (await answer.text()).splitlines() if line.startswith("peerline_consumers_over")]
@@ -180,6 +186,7 @@ async def test_a_service_whose_consumer_has_stopped_is_not_ready_says_why_and_go
     await publish(region.topics, garbage(INTAKE.name, 30))
     assert await eventually(lambda: missing(region), 30) == ["consumers"]
     assert await over_limit(port) == {"ordinary": "1", "crisis": "0", "directory": "0"}
+    await eventually(lambda: failing(region), 30)
     assert await sql.fetchval("SELECT count(*) FROM matching.parked") == 19
     await region.stop(SERVICE)
     await region.start(SERVICE)

@@ -96,6 +96,58 @@ async def test_an_entry_that_commits_after_later_ones_is_linked_behind_them_and_
     assert await sql.fetchval("SELECT floor FROM audit_floor") == 3
 
 
+async def begun(database: TestDatabase) -> Sql:
+    """A transaction that has its number and has written nothing yet."""
+    connection = await database.connect(app_of(SERVICE), search_path=SERVICE)
+    await connection.execute(f"BEGIN; SELECT set_config('peerline.agencies', '{{{ONE}}}', true)")
+    await connection.execute("SELECT pg_current_xact_id()")
+    return connection
+
+
+async def test_the_floor_waits_for_an_entry_whose_transaction_has_the_highest_number_there_is(
+    loop: Connection, one: Sealer, database: TestDatabase, sql: Sql
+) -> None:
+    # A snapshot's upper end is no higher than the number of the late one: what is over is all that it counts.
+    early, late = await begun(database), await begun(database)
+    for connection in (late, early):
+        await connection.execute("INSERT INTO audit(agency_id, act) VALUES ($1, 'act')", ONE)
+    await early.execute("COMMIT")
+    for _ in range(3):
+        await one.sealed(loop)
+    assert (await whole(loop), await sql.fetchval("SELECT floor FROM audit_floor")) == (1, 0)
+    await late.execute("COMMIT")
+    for _ in range(3):
+        await one.sealed(loop)
+    assert (await whole(loop), await sql.fetchval("SELECT floor FROM audit_floor")) == (2, 2)
+    await early.close()
+    await late.close()
+
+
+async def said_by(one: Sealer, connection: Connection) -> list[str]:
+    """The statements of one round."""
+    said: list[str] = []
+    with connection.query_logger(lambda record: said.append(record.query)):
+        await one.sealed(connection)
+        # They are logged a turn of the loop later.
+        await asyncio.sleep(0)
+    return said
+
+
+async def test_a_sealer_with_nothing_to_link_says_little_and_takes_no_number(
+    db: Database, loop: Connection, one: Sealer, database: TestDatabase
+) -> None:
+    async with under_way(database) as late:
+        await write(db, 1)
+        first = await said_by(one, loop)
+        waits = await said_by(one, loop)
+        assert [sealer.OWN in said for said in (first, waits)] == [True, False]
+        assert len(waits) == 4
+        await late.execute("COMMIT")
+    for _ in range(3):
+        await one.sealed(loop)
+    assert len(await said_by(one, loop)) == 1
+
+
 async def test_whatever_is_below_the_floor_is_not_looked_at_again(
     db: Database, loop: Connection, one: Sealer, sql: Sql
 ) -> None:
