@@ -142,6 +142,8 @@ class Region:
     async def close(self) -> None:
         """Kill what still runs; a test that cares for a clean stop asks for it."""
         for one in self.services.values():
+            # The broker waits for who was killed: nobody else may be of its groups meanwhile.
+            self.topics.tired |= one.running
             await one.kill()
         if self._sql is not None:
             await self._sql.close()
