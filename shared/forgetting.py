@@ -9,9 +9,10 @@ backup is told the list again before anything else.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 from collections.abc import Collection, Iterable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from typing import get_args
 from uuid import UUID
@@ -24,8 +25,6 @@ from shared.vault import Kind, Subject
 
 TIMER: dict[Kind, str] = {kind: f"forget_{kind}" for kind in get_args(Kind)}
 """The kinds of the timers that write a line."""
-KEPT = timedelta(days=8)
-"""No backup is older that could still be opened: the key-encryption key turns every 7 days."""
 
 
 async def destroy(tx: Transaction, kind: Kind, subjects: Collection[UUID]) -> set[UUID]:
@@ -58,34 +57,39 @@ class Listing:
 
 
 def _append(path: Path, text: str) -> None:
-    # In one write: several processes may append to the same file.
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        os.write(descriptor, text.encode())
+        # Several processes may append to the same file. What a full disk has torn must not swallow the next line.
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        size = os.fstat(descriptor).st_size
+        torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+        left = (b"\n" if torn else b"") + text.encode()
+        while left:
+            left = left[os.write(descriptor, left) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def read(paths: Iterable[Path], now: datetime) -> list[Subject]:
-    """Whose keys these lists say are destroyed, as far back as a backup can reach. A torn last line is left out.
+def read(paths: Iterable[Path]) -> list[Subject]:
+    """Whose keys these lists say are destroyed, from their beginning. A torn line is left out.
 
     Raises OSError for a list that cannot be read.
     """
-    found, since = dict[Subject, None](), (now - KEPT).date()
+    found = dict[Subject, None]()
     for path in paths:
         for line in path.read_text().splitlines():
-            one = _subject(line.split(), since)
+            one = _subject(line.split())
             if one is not None:
                 found[one] = None
     return list(found)
 
 
-def _subject(words: Sequence[str], since: date) -> Subject | None:
+def _subject(words: Sequence[str]) -> Subject | None:
     try:
         day, kind, agency, subject = words
         known = next(one for one in get_args(Kind) if one == kind)
-        listed = Subject(AgencyId(UUID(agency)), known, UUID(subject))
-        return listed if date.fromisoformat(day) >= since else None
+        date.fromisoformat(day)
+        return Subject(AgencyId(UUID(agency)), known, UUID(subject))
     except (ValueError, StopIteration):
         return None

@@ -35,6 +35,10 @@ _WAITING = """
 SELECT event_id FROM intake.outbox UNION SELECT event_id FROM matching.outbox
 UNION SELECT event_id FROM referral.outbox UNION SELECT event_id FROM notify.outbox
 """
+_HOLD = """
+UPDATE vault.data_keys SET held = true
+ WHERE kind = 'case' AND subject_id = ANY ($1::uuid[]) AND destroyed_at IS NULL
+"""
 _CLAIM: Mapping[str, str] = {
     "intake": "INSERT INTO intake.inbox(event_id, digest) SELECT * FROM unnest($1::uuid[], $2::bytea[])"
     " ON CONFLICT DO NOTHING RETURNING event_id",
@@ -74,6 +78,11 @@ async def claim(connection: Connection, service: str, records: Sequence[Seen]) -
     """Have a service know these events as seen: it does nothing about them. Returns those that it had not seen."""
     rows = await connection.fetch(_CLAIM[service], [one.event for one in records], [one.digest for one in records])
     return {row["event_id"] for row in rows}
+
+
+async def hold(connection: Connection, cases: Collection[UUID]) -> None:
+    """Put the legal hold back on the keys of these cases."""
+    await connection.execute(_HOLD, list(cases))
 
 
 async def in_view(connection: Connection, agencies: Collection[UUID]) -> None:

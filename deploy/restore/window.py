@@ -25,7 +25,7 @@ from shared.events.envelope import (
     REFERRAL,
     REFERRAL_CRISIS,
 )
-from shared.events.intake import CrisisRaised, DirectAsked, RequestSubmitted
+from shared.events.intake import CaseClosed, CaseWithdrawn, CrisisRaised, DirectAsked, RequestSubmitted
 from shared.events.notify import DangerReported
 from shared.types import AgencyId
 
@@ -42,8 +42,9 @@ HEARD: Mapping[str, frozenset[str]] = {
 }
 """What each service listens to."""
 BEGINNINGS = frozenset(name for name, fact in FACTS.items() if fact in {RequestSubmitted, CrisisRaised, DirectAsked})
-EMERGENCIES = frozenset(name for name, fact in FACTS.items() if fact is CrisisRaised)
-DANGER = EMERGENCIES | {name for name, fact in FACTS.items() if fact is DangerReported}
+DANGER = frozenset(name for name, fact in FACTS.items() if fact in {CrisisRaised, DangerReported})
+WITHDRAWN = frozenset(name for name, fact in FACTS.items() if fact is CaseWithdrawn)
+CLOSED = frozenset(name for name, fact in FACTS.items() if fact is CaseClosed)
 STOPS = frozenset(name for name, fact in FACTS.items() if fact.STOP)
 
 
@@ -98,6 +99,27 @@ def begun(records: Collection[Seen], known: Known) -> dict[UUID, Seen]:
         if one.type in BEGINNINGS and one.subject not in known.cases | over:
             found.setdefault(one.subject, one)
     return found
+
+
+def in_danger(records: Collection[Seen]) -> dict[UUID, Seen]:
+    """Each case of which danger was told in the lost time, at whatever point, with the last record that tells it."""
+    over = {one.subject for one in records if one.type in STOPS}
+    return {one.subject: one for one in records if one.type in DANGER and one.subject not in over}
+
+
+def held(records: Collection[Seen], known: Known) -> dict[UUID, AgencyId]:
+    """The cases that were withdrawn in the lost time and not closed: their keys were under a legal hold."""
+    closed = {one.subject for one in records if one.type in CLOSED}
+    return {
+        one.subject: one.agency
+        for one in records
+        if one.type in WITHDRAWN and one.subject in known.cases and one.subject not in closed
+    }
+
+
+def forgotten(begins: Mapping[Place, int], known: Known) -> list[Place]:
+    """The partitions of which Kafka has dropped something that was said after the backup."""
+    return sorted(place for place, first in begins.items() if first > known.published.get(place, 0))
 
 
 def gone_back(records: Collection[Seen], known: Known) -> set[UUID]:

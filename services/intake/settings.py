@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from shared.settings import Settings
 
@@ -18,7 +19,10 @@ class IntakeSettings(Settings):
     keyring: Path = Path("keyring.json")
     """The key-encryption keys and the root of keyed hashes; readable by its owner alone."""
     destroyed_keys: Path | None = None
-    """The list of destroyed keys, which no restored backup undoes: a file that lies with no database."""
+    """The list of destroyed keys, which no restored backup undoes: a file that lies with no database.
+
+    Production does not start without one.
+    """
     public_url: str = "http://127.0.0.1:18080"
     """Where requesters find the pages; https puts the cookie under its host and adds HSTS."""
     product_title: str = ""
@@ -39,6 +43,15 @@ class IntakeSettings(Settings):
     emergencies_per_agency: int = Field(default=300, ge=1)
     wrong_codes_per_source: int = Field(default=20, ge=1)
     """Per minute; a code has 128 bits, so this only keeps the noise down."""
+
+    @model_validator(mode="after")
+    def _destroyed_keys_are_listed(self) -> Self:
+        if self.environment == "production" and self.destroyed_keys is None:
+            message = (
+                "PEERLINE_DESTROYED_KEYS is missing: without the list a restored backup brings destroyed keys back"
+            )
+            raise ValueError(message)
+        return self
 
     @property
     def https(self) -> bool:

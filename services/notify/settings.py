@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from shared.settings import Settings
 
@@ -35,6 +35,15 @@ class NotifySettings(Settings):
     """The title of every page; "" is "Message", in the language of the page."""
     forms_per_source: int = Field(default=120, ge=2)
     """Per minute, from one address, half of them at once; to be raised where many people share one. Never of danger."""
+
+    @model_validator(mode="after")
+    def _destroyed_keys_are_listed(self) -> Self:
+        if self.environment == "production" and self.destroyed_keys is None:
+            message = (
+                "PEERLINE_DESTROYED_KEYS is missing: without the list a restored backup brings destroyed keys back"
+            )
+            raise ValueError(message)
+        return self
 
     @property
     def https(self) -> bool:

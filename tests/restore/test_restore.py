@@ -14,8 +14,8 @@ import pytest_asyncio
 from deploy.local.mails import Mail
 from deploy.local.region import destroyed_in
 from deploy.local.walk import Requester
-from shared import clock, forgetting
-from shared.events.intake import CaseClosed
+from shared import forgetting
+from shared.events.intake import CaseClosed, CaseWithdrawn
 from shared.events.matching import OfferMade, PeerAssigned
 from shared.events.referral import LadderAcknowledged, RungPaged
 from shared.migrate import SERVICES
@@ -50,6 +50,7 @@ class Lived:
     answered: Asked
     withdrawn: Asked
     endangered: Asked
+    held: Asked
     under_way: Asked
     begun: Asked
     emergency: Asked
@@ -81,7 +82,7 @@ async def started(stand: Stand) -> None:
 @asynccontextmanager
 async def lived(stand: Stand, folder: Path) -> AsyncIterator[Lived]:
     """A backup in the midst of things, ten more minutes in a few seconds, a disaster, and the backup again."""
-    answered, withdrawn, endangered = [await asked(stand) for _ in range(3)]
+    answered, withdrawn, endangered, held = [await asked(stand) for _ in range(4)]
     await stand.town.press(stand.agency, _mail(withdrawn), "accept")
     await withdrawn.requester.until("released")
     await stand.at_rest()
@@ -96,6 +97,9 @@ async def lived(stand: Stand, folder: Path) -> AsyncIterator[Lived]:
     await answered.requester.until("released")
     assert (await withdrawn.requester.act("DELETE")).status == 200
     await stand.ledger.said(withdrawn.case, CaseClosed)
+    await (await stand.sql()).execute("UPDATE vault.data_keys SET held = true WHERE subject_id = $1", held.case)
+    assert (await held.requester.act("DELETE")).status == 200
+    await stand.ledger.said(held.case, CaseWithdrawn)
     begun = await asked(stand)
     emergency = await asked(stand, mailed=False, urgency="emergency")
     await stand.ledger.said(emergency.case, RungPaged)
@@ -112,7 +116,7 @@ async def lived(stand: Stand, folder: Path) -> AsyncIterator[Lived]:
     code, told = await backup.finish(stand.region)
     assert dry_code == code
     await started(stand)
-    yield Lived(stand, answered, withdrawn, endangered, under_way, begun, emergency, dry, told, code, offers)
+    yield Lived(stand, answered, withdrawn, endangered, held, under_way, begun, emergency, dry, told, code, offers)
 
 
 def _mail(one: Asked) -> Mail:
@@ -122,7 +126,7 @@ def _mail(one: Asked) -> Mail:
 
 def listed(stand: Stand) -> set[UUID]:
     path = destroyed_in(stand.region.folder)
-    return {one.subject_id for one in forgetting.read([path], clock.now())} if path.is_file() else set()
+    return {one.subject_id for one in forgetting.read([path])} if path.is_file() else set()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -139,7 +143,9 @@ async def test_the_command_tells_what_was_lost_and_does_what_a_dry_run_says(afte
         (str(after.begun.case), False),
         (str(after.emergency.case), True),
     }
-    assert after.told["ended_again"] == 1
+    assert after.told["ended_again"] == 2
+    assert [one["case"] for one in after.told["endangered"]] == [str(after.endangered.case)]  # type: ignore[attr-defined]
+    assert (after.told["held_again"], after.told["forgotten"]) == ([str(after.held.case)], [])
     back = {str(one.case) for one in (after.answered, after.endangered, after.under_way)}
     assert back == set(after.told["gone_back"])  # type: ignore[call-overload]
 
@@ -163,6 +169,13 @@ async def test_what_was_withdrawn_since_stays_withdrawn_and_its_key_destroyed(af
         return not await sql.fetchval(f"SELECT count(*) FROM ({' UNION ALL '.join(left)}) u WHERE case_id = $1", case)  # noqa: S608
 
     await eventually(gone, 30, what="the end of the case in every service")
+
+
+async def test_what_was_withdrawn_under_a_legal_hold_is_over_and_its_key_held_again(after: Lived) -> None:
+    sql, case = await after.stand.sql(), after.held.case
+    key = "SELECT held AND wrapped IS NOT NULL FROM vault.data_keys WHERE subject_id = $1"
+    assert await sql.fetchval(key, case)
+    assert await sql.fetchval("SELECT state FROM intake.cases WHERE case_id = $1", case) == "withdrawn"
 
 
 async def test_what_was_asked_since_is_gone_and_nobody_is_looked_for(after: Lived) -> None:

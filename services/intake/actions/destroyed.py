@@ -10,7 +10,7 @@ from typing import get_args
 from services.intake.actions import cases
 from services.intake.domain.acts import Withdraw
 from services.intake.store import cases as store
-from shared import clock, forgetting, vault
+from shared import forgetting, vault
 from shared.casework import Input
 from shared.db import Database, Transaction
 from shared.types import AgencyId, CaseId
@@ -21,7 +21,7 @@ async def replayed(db: Database, path: Path | None) -> None:
     """Replay the list at `path`, if there is one, before anything else is done. Raises what the database raises."""
     if path is None or not await asyncio.to_thread(path.is_file):
         return
-    listed = await asyncio.to_thread(forgetting.read, [path], clock.now())
+    listed = await asyncio.to_thread(forgetting.read, [path])
     if listed:
         async with db.transaction({one.agency_id for one in listed}) as tx:
             await replay(tx, listed)

@@ -35,7 +35,7 @@ async def test_a_destroyed_key_is_written_down_outside_by_a_timer(front: Front, 
     due = [one for one in await claim(front.db, Lane.BULK) if one.kind == TIMER["case"]]
     async with front.db.transaction([front.agency.agency_id]) as tx:
         await Listing(tmp_path / "list").fire(tx, due)
-    assert read([tmp_path / "list"], clock.now()) == [of(front, case)]
+    assert read([tmp_path / "list"]) == [of(front, case)]
 
 
 async def test_a_case_whose_key_was_destroyed_is_ended_and_every_service_is_told(front: Front) -> None:

@@ -72,6 +72,29 @@ def test_a_request_that_is_gone_is_lost_unless_it_was_taken_back() -> None:
     assert window.begun([asked, taken_back], KNOWN) == {}
 
 
+def test_a_request_that_became_an_emergency_later_is_one_by_whoever_told_it() -> None:
+    asked = seen(INTAKE, 10, "intake.request_submitted.v1", case=NEW)
+    for kind in ("intake.crisis_raised.v1", "notify.danger_reported.v1"):
+        records = [asked, later := seen(CRISIS, 20, kind, case=NEW)]
+        assert window.begun(records, KNOWN) == {NEW: asked}
+        assert window.in_danger(records) == {NEW: later}
+
+
+def test_a_case_that_has_ended_is_not_in_danger_any_more() -> None:
+    records = [seen(CRISIS, 3, "intake.crisis_raised.v1"), seen(CRISIS, 4, "intake.case_withdrawn.v1")]
+    assert window.in_danger(records) == {}
+
+
+def test_a_case_that_was_withdrawn_and_not_closed_is_under_a_legal_hold() -> None:
+    withdrawn, closed = seen(CRISIS, 3, "intake.case_withdrawn.v1"), seen(CRISIS, 4, "intake.case_closed.v1")
+    assert window.held([withdrawn], KNOWN) == {OLD: AGENCY}
+    assert window.held([withdrawn, closed], KNOWN) == {}
+
+
+def test_a_partition_that_begins_after_what_was_published_by_the_backup_is_not_whole() -> None:
+    assert window.forgotten({INTAKE: 10, MATCHING: 6, CRISIS: 0}, KNOWN) == [MATCHING]
+
+
 def test_a_case_that_went_on_stands_where_it_stood_and_one_that_ended_does_not() -> None:
     went_on, end = seen(MATCHING, 6, "matching.offer_made.v1"), seen(CRISIS, 3, "intake.case_closed.v1")
     assert window.gone_back([went_on], KNOWN) == {OLD}

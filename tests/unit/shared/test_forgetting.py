@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import timedelta
+import resource
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,7 +11,7 @@ import pytest
 
 from shared import clock
 from shared.db import Transaction
-from shared.forgetting import KEPT, TIMER, Listing, read
+from shared.forgetting import TIMER, Listing, read
 from shared.timers import Fired
 from shared.types import AgencyId, Lane
 from shared.vault import Kind, Subject
@@ -35,15 +35,37 @@ async def test_what_was_written_is_read_again_once(tmp_path: Path) -> None:
     path, one, other = tmp_path / "destroyed", subject(), subject("consult")
     await written(path, one, other)
     await written(path, other)
-    assert read([path], clock.now()) == [one, other]
+    assert read([path]) == [one, other]
 
 
-async def test_a_line_older_than_any_backup_that_opens_and_a_torn_one_are_left_out(tmp_path: Path) -> None:
-    path, one = tmp_path / "destroyed", subject()
+async def test_a_torn_line_is_left_out_and_takes_no_other_with_it(tmp_path: Path) -> None:
+    path, one, other = tmp_path / "destroyed", subject(), subject()
     await written(path, one)
     path.write_text(path.read_text() + path.read_text()[:40])
-    assert read([path], clock.now()) == [one]
-    assert read([path], clock.now() + KEPT + timedelta(days=1)) == []
+    assert read([path]) == [one]
+    await written(path, other)
+    assert read([path]) == [one, other]
+
+
+def test_the_list_is_read_from_its_beginning_however_old_its_lines(tmp_path: Path) -> None:
+    path, one = tmp_path / "destroyed", subject()
+    path.write_text(f"2020-01-01 case {one.agency_id} {one.subject_id}\n")
+    assert read([path]) == [one]
+
+
+async def test_a_full_disk_is_an_error_and_the_line_is_written_when_there_is_room(tmp_path: Path) -> None:
+    path, one, other = tmp_path / "destroyed", subject(), subject()
+    await written(path, one)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 40, hard))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            await written(path, other)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert read([path]) == [one]
+    await written(path, other)
+    assert read([path]) == [one, other]
 
 
 async def test_nothing_is_written_where_the_region_keeps_no_list(tmp_path: Path) -> None:
