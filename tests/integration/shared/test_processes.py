@@ -133,12 +133,13 @@ async def test_a_fault_point_or_a_wrong_one_keeps_a_process_from_starting_in_pro
 
 
 def clients(path: Path) -> Iterator[str]:
-    """Where a module makes a client of the bus."""
+    """Where a module makes a client of the bus, or a kind of one."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        called = node.func if isinstance(node, ast.Call) else None
-        name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-        if name in BUS_CLIENTS:
-            yield f"{path.relative_to(ROOT)}: {name}"
+        named = [node.func] if isinstance(node, ast.Call) else node.bases if isinstance(node, ast.ClassDef) else []
+        for one in named:
+            name = one.attr if isinstance(one, ast.Attribute) else getattr(one, "id", "")
+            if name in BUS_CLIENTS:
+                yield f"{path.relative_to(ROOT)}: {name}"
 
 
 def test_every_subscriber_and_producer_is_made_in_the_one_place_whose_settings_are_tested() -> None:
