@@ -7,6 +7,9 @@ import json
 import sys
 from pathlib import Path
 
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+
 from deploy.local.demo import plain_environment
 from deploy.local.postgres import package_folder
 from deploy.local.region import LocalRegion
@@ -71,3 +74,18 @@ async def finish(region: Region, *words: str) -> tuple[int, dict[str, object]]:
     out, told = await process.communicate()
     assert out, told.decode()[-2000:]
     return process.returncode or 0, json.loads(out)
+
+
+async def dropped(region: Region, topic: str) -> None:
+    """Have Kafka drop every record of a topic, as it does by itself when they are old."""
+    kafka = region.endpoints.kafka
+    consumer = AIOKafkaConsumer(region.local.topic_prefix + topic, bootstrap_servers=kafka, group_id=None)
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await consumer.start()
+    await admin.start()
+    try:
+        ends = await consumer.end_offsets(consumer.assignment())
+        await admin.delete_records({place: RecordsToDelete(before_offset=end) for place, end in ends.items()})
+    finally:
+        await admin.close()
+        await consumer.stop()

@@ -15,6 +15,7 @@ from deploy.local.mails import Mail
 from deploy.local.region import destroyed_in
 from deploy.local.walk import Requester
 from shared import forgetting
+from shared.events.envelope import INTAKE
 from shared.events.intake import CaseClosed, CaseWithdrawn
 from shared.events.matching import OfferMade, PeerAssigned
 from shared.events.referral import LadderAcknowledged, RungPaged
@@ -47,6 +48,7 @@ class Lived:
     """A region that was restored: what stood at the backup, what was begun after it, what the command told."""
 
     stand: Stand
+    file: Path
     answered: Asked
     withdrawn: Asked
     endangered: Asked
@@ -116,7 +118,21 @@ async def lived(stand: Stand, folder: Path) -> AsyncIterator[Lived]:
     code, told = await backup.finish(stand.region)
     assert dry_code == code
     await started(stand)
-    yield Lived(stand, answered, withdrawn, endangered, held, under_way, begun, emergency, dry, told, code, offers)
+    yield Lived(
+        stand,
+        folder / "backup",
+        answered,
+        withdrawn,
+        endangered,
+        held,
+        under_way,
+        begun,
+        emergency,
+        dry,
+        told,
+        code,
+        offers,
+    )
 
 
 def _mail(one: Asked) -> Mail:
@@ -211,3 +227,16 @@ async def test_finishing_twice_changes_nothing_more(after: Lived) -> None:
     assert (code, told["records"], told["lost"]) == (0, 0, [])
     await started(after.stand)
     await after.stand.at_rest()
+
+
+async def test_what_kafka_has_dropped_of_the_lost_time_is_not_passed_over_in_silence(after: Lived) -> None:
+    await killed(after.stand)
+    await backup.restored(after.stand.region.database, after.file)
+    await backup.dropped(after.stand.region, INTAKE.name)
+    code, told = await backup.finish(after.stand.region)
+    assert (code, told["refused"]) == (3, "kafka-forgot")
+    _, dry = await backup.finish(after.stand.region, "--dry-run")
+    code, told = await backup.finish(after.stand.region, "--force")
+    assert (code, told) == (1, dry)
+    assert {one.rpartition("/")[0] for one in told["forgotten"]} == {INTAKE.name}  # type: ignore[attr-defined]
+    await started(after.stand)
