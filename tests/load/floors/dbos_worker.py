@@ -58,7 +58,8 @@ async def one(body: str) -> float:
     """Seconds from before a workflow is started to when its fourth step was recorded."""
     begun = time.time()
     handle = await DBOS.start_workflow_async(case, body)
-    return await handle.get_result() - begun
+    ended: float = await handle.get_result()
+    return ended - begun
 
 
 async def steadily(executor: Executor) -> list[float]:
