@@ -304,7 +304,12 @@ def _positions(raws: Sequence[Raw]) -> Positions:
 
 
 def _dead_after(parked: Parked, error: Exception) -> bool:
-    """Whether no further try is made by itself: after the last one, or when what was read again cannot be read."""
+    """Whether no further try is made by itself: after the last one, or when none can help.
+
+    None helps a repeat with another content, nor what was read again and cannot be read.
+    """
+    if isinstance(error, inbox.Forged):
+        return True
     if isinstance(error, UnknownEvent):
         return parked.unknown_too_long
     if isinstance(error, Unprocessable) and not parked.kept:

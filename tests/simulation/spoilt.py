@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from shared import clock, dead_letters
 from shared.db import Database, lazy_pool
+from shared.events import FACTS
 from shared.migrate import OPERATOR, SERVICES
 from shared.parking import Raw
 from tests.simulation.ground import simulated
@@ -23,7 +24,8 @@ CASE_TOPICS = (
 
 def spoil(region: Region, dice: random.Random) -> None:
     """Somebody writes under the key of a case: what nobody can read, or another content under an old id."""
-    records = [raw for (topic, _), raws in sorted(region.logs.of.items()) if topic in CASE_TOPICS for raw in raws[-5:]]
+    logs = [raws for (topic, _), raws in sorted(region.logs.of.items()) if topic in CASE_TOPICS]
+    records = [raw for raws in logs for raw in raws[-5:] if FACTS[dict(raw.headers)["ce_type"].decode()].KEYED_BY_CASE]
     if not records:
         return
     like = dice.choice(records)
