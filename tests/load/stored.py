@@ -24,8 +24,8 @@ AT_ONCE = 4
 COPIES_A_STATEMENT = 25
 MOST_COPIES = 0xFFFF
 """A copy's number takes four digits of an id."""
-# On their way out, or of no agency.
-LEFT_OUT = ("outbox", "parked", "positions")
+# On their way out, of no agency, or sealed: a copied audit entry has no link, and sealing a million would be measured.
+LEFT_OUT = ("outbox", "parked", "positions", "audit", "audit_chain")
 
 _ID = r"\m([0-9a-f]{8})-[0-9a-f]{4}-([0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\M"
 _COLUMNS = """

@@ -17,14 +17,27 @@ from shared.types import AgencyId, CaseId
 from shared.vault import Kind, Subject
 
 
+class UnreadableList(Exception):
+    """The list of destroyed keys is there and cannot be read: the process ends, rather than wait with its doors open."""
+
+
 async def replayed(db: Database, path: Path | None) -> None:
-    """Replay the list at `path`, if there is one, before anything else is done. Raises what the database raises."""
-    if path is None or not await asyncio.to_thread(path.is_file):
-        return
-    listed = await asyncio.to_thread(forgetting.read, [path])
+    """Replay the list at `path`, if there is one, before anything else is done.
+
+    Raises `UnreadableList`, and what the database raises.
+    """
+    listed = await asyncio.to_thread(_listed, path) if path is not None else []
     if listed:
         async with db.transaction({one.agency_id for one in listed}) as tx:
             await replay(tx, listed)
+
+
+def _listed(path: Path) -> list[Subject]:
+    try:
+        return forgetting.read([path]) if path.is_file() else []
+    except (OSError, ValueError) as error:
+        # Not the database's errors: what waits for the database would wait for ever.
+        raise UnreadableList(type(error).__name__) from None
 
 
 async def replay(tx: Transaction, listed: Collection[Subject]) -> list[Subject]:

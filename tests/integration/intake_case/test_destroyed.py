@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from uuid import UUID
 
+import pytest
+
 from services.intake.actions import destroyed
 from shared import clock
 from shared.events.intake import CaseClosed
@@ -67,3 +69,9 @@ async def test_the_list_is_replayed_at_the_start(front: Front, tmp_path: Path) -
     assert await key(front, case)
     await destroyed.replayed(front.db, listed)
     assert not await key(front, case)
+
+
+async def test_a_list_that_cannot_be_read_is_no_reason_to_wait(front: Front, tmp_path: Path) -> None:
+    (tmp_path / "list").write_bytes(b"\xff\xfe")
+    with pytest.raises(destroyed.UnreadableList):
+        await destroyed.replayed(front.db, tmp_path / "list")
