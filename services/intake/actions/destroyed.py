@@ -18,7 +18,7 @@ from shared.vault import Kind, Subject
 
 
 class UnreadableList(Exception):
-    """The list of destroyed keys is there and cannot be read: the process ends, rather than wait with its doors open."""
+    """The list of destroyed keys is there and cannot be read: the process ends rather than wait with open doors."""
 
 
 async def replayed(db: Database, path: Path | None) -> None:
