@@ -282,9 +282,11 @@ class Relay:
                 return
             batch.close()
             ids = [row["id"] for row in waiting[:taken]]
+            # Of before: the producer may be replaced while it takes the batch.
+            generation = self._publisher.generation
             try:
                 sent = await self._publisher.send_batch(batch, place[0], partition=place[1])
-                self._in_flight[place] = _InFlight(self._publisher.generation, sent, ids)
+                self._in_flight[place] = _InFlight(generation, sent, ids)
                 # Whoever loses patience leaves it in flight.
                 told = await asyncio.shield(sent)
             except (KafkaError, TimeoutError) as error:

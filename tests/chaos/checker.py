@@ -17,7 +17,6 @@ LATE_S = 60.0
 """What is open may be overdue for so long: the sweeper lags, and a lease of a dead process has to run out."""
 BEGINNINGS = frozenset({"intake.request_submitted.v1", "intake.crisis_raised.v1", "intake.direct_asked.v1"})
 CLOSED = "intake.case_closed.v1"
-SETTLED = frozenset({"notify.intent_settled.v1", "notify.page_settled.v1"})
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, cast
 
 import aiosmtplib
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -11,7 +11,6 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from deploy.local.ports import LOOPBACK
 
 Mood = Literal["well", "refused", "busy", "no", "hanging", "mute"]
-MOODS: tuple[Mood, ...] = get_args(Mood)
 """Well; nobody listens; 4xx; 5xx; no answer to whatever comes next; takes a mail and never says so."""
 
 

@@ -19,7 +19,7 @@ from tests.mutations.tree import copied, mutated
 
 WITHIN_S = 1200.0
 _PROMISE = re.compile(r"^seed (\d+) fails after (\d+) moves: ([^:]+)", re.MULTILINE)
-_TEST = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+_TEST = re.compile(r"^FAILED (\S+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ def noticed(mutation: Mutation) -> Noticed:
         if found := _PROMISE.search(simulated.stderr):
             return Noticed(mutation, f"simulator: `{found[3]}` (seed {found[1]}, move {found[2]})")
         if simulated.returncode:
-            return Noticed(mutation, f"simulator: does not start: {simulated.stderr.strip().splitlines()[-1]}")
+            # That shows nothing of the guard.
+            raise RuntimeError(f"{mutation.name}: the simulator does not run: {simulated.stderr[-500:]}")
         if mutation.test:
             tested = _ran(tree, "pytest", "-x", "-q", mutation.test)
             if found := _TEST.search(tested.stdout):

@@ -18,8 +18,8 @@ from deploy.local.ports import LOOPBACK
 from deploy.local.postgres import Postgres
 from deploy.local.settings import checkout
 from deploy.local.supervisor import Supervisor
-from shared.db import Login
-from shared.migrate import create_database
+from shared.db import Database, Login, lazy_pool
+from shared.migrate import OPERATOR, create_database
 from tests.harness import databases
 from tests.harness.databases import Cluster, Sql, TestDatabase
 
@@ -102,6 +102,16 @@ async def _replace_clocks(cluster: Cluster) -> None:
 def simulated(login: Login) -> Login:
     """The same login, whose statements find the simulation's clock before PostgreSQL's own."""
     return replace(login, schema=f"{login.schema}, simulation, pg_catalog")
+
+
+@asynccontextmanager
+async def operator(database: TestDatabase, schema: str) -> AsyncIterator[Database]:
+    """A schema as the operator's command has it."""
+    pool = await lazy_pool(simulated(database.login(OPERATOR, schema)), size=1)
+    try:
+        yield Database(pool, pool, schema)
+    finally:
+        await pool.close()
 
 
 class Time:

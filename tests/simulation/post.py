@@ -49,10 +49,8 @@ class Post:
         self.moods: list[Mood] = []
         self.held: list[asyncio.Event] = []
         self.holding = asyncio.Event()
-        self.handed = 0
 
     async def send(self, message: Message) -> Outcome:
-        self.handed += 1
         mood = self.moods.pop(0) if self.moods else "accept"
         match mood:
             case "refuse":

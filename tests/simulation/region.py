@@ -45,7 +45,6 @@ _FOREVER_S = 3600.0
 class Frozen:
     """A process that stands still in the middle of something; `go` lets it go on to its end."""
 
-    what: str
     go: Callable[[], Coroutine[Any, Any, None]]
     replica: Replica | None = None
 
@@ -158,7 +157,7 @@ class Region:
             seat.producer.thaw.set()
             await _whatever(at_work)
 
-        self.frozen.append(Frozen(f"relay of {service} {lane.name}", go))
+        self.frozen.append(Frozen(go))
 
     async def deliver(self, service: str, group: str, raws: Sequence[Raw], fate: Fate | None = None) -> None:
         """The owner of a group takes these records, and goes on behind them."""
@@ -251,7 +250,7 @@ class Region:
             except Crashed:
                 await self.crash(replica)
 
-        self.frozen.append(Frozen("a mail of notify", go, replica))
+        self.frozen.append(Frozen(go, replica))
 
     async def _with_fate(self, replica: Replica, fate: Fate | None, work: Coroutine[Any, Any, Any]) -> Any:
         replica.fated.fate = fate
@@ -302,13 +301,13 @@ class Region:
         action, most = replica.timers[lane]
         if fired := await timers.claim(replica.db, lane, min(limit, most)):
             go = partial(self.act, replica, lane, action, fired)
-            self.frozen.append(Frozen(f"timers of {service} {lane.name}", go, replica))
+            self.frozen.append(Frozen(go, replica))
 
     async def freeze_reader(self, service: str, group: str, raws: Sequence[Raw]) -> None:
         """A replica has fetched these records, stands still, and its partitions go to the other one."""
         replica = self.replicas[service][self.readings[service, group].owner]
         go = partial(self.deliver_again, replica, group, raws)
-        self.frozen.append(Frozen(f"{service}.{group}", go, replica))
+        self.frozen.append(Frozen(go, replica))
         await self.rebalance(service, group)
 
     async def settle(self) -> None:

@@ -6,11 +6,10 @@ import random
 from dataclasses import replace
 
 from shared import clock, dead_letters
-from shared.db import Database, lazy_pool
 from shared.events import FACTS
-from shared.migrate import OPERATOR, SERVICES
+from shared.migrate import SERVICES
 from shared.parking import Raw
-from tests.simulation.ground import simulated
+from tests.simulation.ground import operator
 from tests.simulation.region import Region
 
 CASE_TOPICS = (
@@ -47,17 +46,13 @@ async def give_up(region: Region) -> bool:
     """The operator discards every dead letter, and what stood behind them is tried; whether there was anything."""
     found = False
     for service in SERVICES:
-        pool = await lazy_pool(simulated(region.database.login(OPERATOR, service)), size=1)
-        db = Database(pool, pool, service)
-        try:
+        async with operator(region.database, service) as db:
             async with db.loop() as connection:
                 letters = await dead_letters.letters(connection, service=service)
             # sql-in-loop: each letter is an act of its own
             for letter in letters:
                 found = True
                 await dead_letters.discard(db, letter.seq, "forged")
-        finally:
-            await pool.close()
         for group in region.replicas[service][0].groups:
             while await region.retry_parked(service, group):
                 found = True

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -17,10 +16,9 @@ from services.intake.domain.structure import Dates, Wanted
 from services.intake.domain.upload import rows_of_json
 from services.notify.actions.desk import Desk
 from shared import clock, doors
-from shared.db import Database, lazy_pool
-from shared.migrate import OPERATOR
+from shared.db import Database
 from shared.types import AgencyId, PersonId, Structure
-from tests.simulation.ground import simulated
+from tests.simulation.ground import operator
 from tests.simulation.region import Region
 
 PIN = "482915"
@@ -93,13 +91,13 @@ def people_of(slug: str, structure: Structure) -> list[dict[str, Any]]:
 async def build(region: Region) -> Town:
     """Take on the agencies, upload their directories, name duty coordinators, and let everybody verify."""
     db, keyring, town = region.replicas["intake"][0].db, region.office.keyring, Town()
-    async with _operator(region) as operator:
+    async with operator(region.database, "intake") as by_hand:
         for slug, structure, _ in _PROGRAMS:
             agency_id = AgencyId(clock.random_id())
-            await agencies.add_agency(operator, keyring, _agency(agency_id, slug), structure=_wanted(structure))
+            await agencies.add_agency(by_hand, keyring, _agency(agency_id, slug), structure=_wanted(structure))
             town.programs.append(Program(agency_id, slug, structure))
         for n in range(2):
-            await duty.add_duty(operator, keyring, DutyPerson(f"Drew {'ab'[n]}", f"d{n}@region.test", "en", "UTC"))
+            await duty.add_duty(by_hand, keyring, DutyPerson(f"Drew {'ab'[n]}", f"d{n}@region.test", "en", "UTC"))
     for program, (slug, structure, policy) in zip(town.programs, _PROGRAMS, strict=True):
         agency_id = program.agency_id
         await _policy(db, agency_id, policy)
@@ -132,15 +130,6 @@ async def _learn_names(region: Region, town: Town) -> None:
         listed = people_of(program.slug, program.structure)
         unwanted = [one for one in listed if one["role"] in {"peer", "coordinator"}]
         program.people.update({one["name"]: persons[one["contact"]] for one in unwanted})
-
-
-@asynccontextmanager
-async def _operator(region: Region) -> AsyncIterator[Database]:
-    pool = await lazy_pool(simulated(region.database.login(OPERATOR, "intake")), size=1)
-    try:
-        yield Database(pool, pool, "intake")
-    finally:
-        await pool.close()
 
 
 def _agency(agency_id: AgencyId, slug: str) -> Agency:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -32,12 +31,6 @@ class Broken(Exception):
     """A promise does not hold. The first word is its stable name."""
 
 
-@dataclass(frozen=True)
-class _Said:
-    event: UUID
-    number: int
-
-
 _LINKS = """
 SELECT d.hash, l.purpose, l.case_id, l.subject_id, l.person_id FROM unnest($1::bytea[]) w(hash)
   JOIN notify.doors d USING (hash) JOIN notify.links l ON l.link_id = d.subject
@@ -54,7 +47,7 @@ class Watch:
         """The first promise that was seen broken where nothing could be raised."""
         self.said: dict[tuple[str, bytes], dict[UUID, int]] = defaultdict(dict)
         self.taken: dict[str, set[UUID]] = defaultdict(set)
-        self._last: dict[tuple[str, str, bytes], _Said] = {}
+        self._last: dict[tuple[str, str, bytes], int] = {}
         self._rungs: dict[UUID, int] = {}
         self._consents: dict[UUID, UUID] = {}
         self.avoided: dict[CaseId, frozenset[PersonId]] = {}
@@ -120,10 +113,10 @@ class Watch:
             self.taken[service].add(event)
             number = self.said[place].get(event, -1)
             last = self._last.get((service, *place))
-            in_order = last is None or number > last.number or one.fact.STOP
+            in_order = last is None or number > last or one.fact.STOP
             self._must(in_order, "out-of-order", f"{one.fact.type} {event} in {service}")
             if not one.fact.STOP:
-                self._last[service, *place] = _Said(event, number)
+                self._last[service, *place] = number
 
     def arrived(self, mail: Mail) -> None:
         """A mail has reached somebody."""
