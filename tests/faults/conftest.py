@@ -28,7 +28,7 @@ class Keeper:
     async def fit(self) -> Stand:
         if self.present is None or self.present.spoiled:
             await self.stack.aclose()
-            opened = stands.opened(self.cluster, self.pool, self.folders.mktemp("region"))
+            opened = stands.opened(self.cluster, self.pool.taken(), self.folders.mktemp("region"))
             self.present = await self.stack.enter_async_context(opened)
         return self.present
 

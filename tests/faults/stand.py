@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -22,7 +22,7 @@ from tests.harness import databases
 from tests.harness import region as regions
 from tests.harness.databases import Cluster, Sql
 from tests.harness.region import FIRST, Region
-from tests.harness.topics import Pool
+from tests.harness.topics import Topics
 from tests.harness.waiting import eventually
 from tests.trust.town import OPEN_DOORS, Agency, Document, Town, person, token_of
 
@@ -179,9 +179,9 @@ def people(mark: str) -> list[Document]:
 
 
 @asynccontextmanager
-async def opened(cluster: Cluster, pool: Pool, folder: Path) -> AsyncIterator[Stand]:
+async def opened(cluster: Cluster, taken: AbstractAsyncContextManager[Topics], folder: Path) -> AsyncIterator[Stand]:
     """A region with an agency whose people are verified, and a regional duty coordinator."""
-    async with databases.fresh(cluster) as database, pool.taken() as topics:
+    async with databases.fresh(cluster) as database, taken as topics:
         topics.tired = True
         async with regions.opened(database, topics, folder) as region, kept(topics) as ledger:
             for service in SERVICES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -60,6 +61,19 @@ class Pool:
                 self._rested_at[number] = time.monotonic() + REST_S
         finally:
             await connection.close()
+
+    @asynccontextmanager
+    async def unused(self) -> AsyncIterator[Topics]:
+        """A prefix whose topics begin at offset 0, as those of a region of its own do; they are deleted afterwards."""
+        topics = Topics(self._cluster.endpoints.kafka, f"u{secrets.token_hex(4)}.")
+        await emptied(topics)
+        yield topics
+        admin = AIOKafkaAdminClient(bootstrap_servers=topics.kafka)
+        await admin.start()
+        try:
+            await admin.delete_topics([topics.named(name) for name in TOPICS])
+        finally:
+            await admin.close()
 
     async def _lock(self, connection: Any) -> int:
         for number in count():

@@ -53,7 +53,11 @@ class Town:
             page = await browser.get(page.url)
             return page.seen if any(word in page.seen.lower() for word in words) else ""
 
-        return await eventually(said, 30.0, what=f"a page that says {words}")
+        try:
+            return await eventually(said, 30.0, what=f"a page that says {words}")
+        except AssertionError as error:
+            error.add_note(f"instead it said, with {page.status}: {page.seen}")
+            raise
 
 
 @asynccontextmanager

@@ -148,7 +148,8 @@ def listed(stand: Stand) -> set[UUID]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def after(cluster: Cluster, pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lived]:
     folder = tmp_path_factory.mktemp("restored")
-    async with stands.opened(cluster, pool, folder) as stand, lived(stand, folder) as one:
+    # Where a topic begins later than at 0, Kafka has dropped something: what topics used before would look like.
+    async with stands.opened(cluster, pool.unused(), folder) as stand, lived(stand, folder) as one:
         yield one
 
 
