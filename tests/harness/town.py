@@ -13,6 +13,7 @@ from deploy.local.demo import Demo
 from deploy.local.mails import Mail, Mailbox
 from deploy.local.region import LocalRegion, Secrets
 from deploy.local.timeline import Watcher
+from services.notify.domain.texts import PAGES
 from tests.harness.region import Region
 from tests.harness.waiting import eventually
 
@@ -44,17 +45,21 @@ class Town:
         browser, page = await self.behind(mail)
         return await walk.press(browser, page, verb)
 
-    async def saying(self, mail: Mail, *words: str) -> str:
-        """Open a mail's page until it says one of these words; a page that waits says "one moment" first."""
+    async def saying(self, mail: Mail, *texts: str) -> str:
+        """Open a mail's page until it says one of the pages' texts, in whatever language; returns which, by its key.
+
+        A page that waits says "one moment" first.
+        """
         browser, page = await self.behind(mail)
+        wanted = {key: [told[key] for told in PAGES.values()] for key in texts}
 
         async def said() -> str:
             nonlocal page
             page = await browser.get(page.url)
-            return page.seen if any(word in page.seen.lower() for word in words) else ""
+            return next((key for key, ways in wanted.items() if any(way in page.seen for way in ways)), "")
 
         try:
-            return await eventually(said, 30.0, what=f"a page that says {words}")
+            return await eventually(said, 30.0, what=f"a page that says {texts}")
         except AssertionError as error:
             error.add_note(f"instead it said, with {page.status}: {page.seen}")
             raise
