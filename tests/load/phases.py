@@ -10,7 +10,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +92,7 @@ async def measured(ground: Stand, sizes: Sizes, folder: Path) -> tuple[report.Re
     async with _region(ground) as here:
         seeded = await seed.seeded(here.local, here.connection, cases=sizes.wanted, stored=BASE)
         region = Measured(ground, here.local, here.connection, seeded.places)
-        since = await _filled(here, region, seeded)
+        heard = await _filled(here, region, seeded)
         say(f"region: {sizes.per_s:g} requests a second for {sizes.seconds:g} s")
         light = await region.light(sizes.seconds, sizes.per_s)
         await region.burst(sizes.region_cases // 2, count=False)
@@ -101,25 +100,25 @@ async def measured(ground: Stand, sizes: Sizes, folder: Path) -> tuple[report.Re
         burst = await region.burst(sizes.region_cases)
         say("region: raising the rate until a backlog grows")
         held = await sustained(region.load, burst.drained.per_s, sizes.held_s)
-        grown = await _growth(here, region, sizes, seeded, since) if sizes.stored > BASE else None
+        grown = await _growth(here, region, sizes, seeded, heard) if sizes.stored > BASE else None
         found = report.Region(light, burst.drained, burst.accepted_per_s, held, burst.per_case, grown)
         return found, await _profiled(here, region, sizes, folder)
 
 
-async def _filled(here: Ground, region: Measured, seeded: Seeded) -> datetime:
-    """The first thousand cases, which stay; when they began to come."""
+async def _filled(here: Ground, region: Measured, seeded: Seeded) -> stored.Time:
+    """The first thousand cases, which stay; from when to when they were heard of."""
     since = clock.now()
     say(f"region: {BASE} cases to store")
     await region.at([seeded.store]).load(BASE, 0)
     await counts.heard(here.connection)
-    return since
+    return since, clock.now()
 
 
-async def _growth(here: Ground, region: Measured, sizes: Sizes, seeded: Seeded, since: datetime) -> report.Stored:
+async def _growth(here: Ground, region: Measured, sizes: Sizes, seeded: Seeded, heard: stored.Time) -> report.Stored:
     """What a case costs when so many more are stored; making them is not measured."""
     begun = time.monotonic()
     say(f"region: copying until {sizes.stored} cases are stored")
-    found = await stored.grow(here.superuser, seeded.store_id, since, sizes.stored // BASE - 1)
+    found = await stored.grow(here.superuser, seeded.store_id, heard, sizes.stored // BASE - 1)
     say(f"region: {found} open cases after {time.monotonic() - begun:.0f} s; what a case costs now")
     light = await region.light(sizes.seconds, sizes.per_s)
     await region.burst(sizes.region_cases // 2, count=False)

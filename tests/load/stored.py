@@ -3,7 +3,8 @@
 What is copied was made by the real services from real requests: open cases with an offer out, their owners, due times
 and timers, keys, people, contact points, doors, what was sent, what was heard (inbox rows of the last days). A copy's
 ids are the original's with its number in one group, everywhere in the same way, so that a copy is as consistent as
-what it was made from. Nobody opens what is sealed in it, and its directory was not told on the bus.
+what it was made from; and of a version that no original has, so that no copy is one. Nobody opens what is sealed in
+it, and its directory was not told on the bus.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from shared.migrate import SERVICES
 SCHEMAS = (*SERVICES, "vault")
 AT_ONCE = 4
 COPIES_A_STATEMENT = 25
-MOST_COPIES = 0xFFFF
-"""A copy's number takes four digits of an id."""
+MOST_COPIES = 0xFFF
+"""A copy's number takes the three digits of an id after its version; the version of copies is 8, which nobody has."""
 # On their way out, of no agency, or sealed: a copied audit entry has no link, and sealing a million would be measured.
 LEFT_OUT = ("outbox", "parked", "positions", "audit", "audit_chain")
 
-_ID = r"\m([0-9a-f]{8})-[0-9a-f]{4}-([0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\M"
+_ID = r"\m([0-9a-f]{8}-[0-9a-f]{4})-[0-9a-f]{4}-([0-9a-f]{4}-[0-9a-f]{12})\M"
 _COLUMNS = """
 SELECT n.nspname AS schema, c.relname AS name, a.attname AS column, format_type(a.atttypid, NULL) AS type,
        EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND a.attnum = ANY (i.indkey)) AS key
@@ -51,10 +52,10 @@ class Column:
     def copied(self) -> str:
         """What stands in the copy number `k`: the same value, with the copy's ids in the place of the original's."""
         if self.type == "uuid":
-            return f"overlay({self.name}::text PLACING lpad(to_hex(k), 4, '0') FROM 10 FOR 4)::uuid"
+            return f"overlay({self.name}::text PLACING '8' || lpad(to_hex(k), 3, '0') FROM 15 FOR 4)::uuid"
         if self.type in {"uuid[]", "json", "jsonb"}:
             return (
-                rf"regexp_replace({self.name}::text, '{_ID}', '\1-' || lpad(to_hex(k), 4, '0') || '-\2', 'g')"
+                rf"regexp_replace({self.name}::text, '{_ID}', '\1-8' || lpad(to_hex(k), 3, '0') || '-\2', 'g')"
                 f"::{self.type}"
             )
         if self.type == "bytea" and self.key:
@@ -72,8 +73,8 @@ class Table:
 
     @property
     def original(self) -> str:
-        """Keeps the rows of the agency apart; of claims, which have none, those since `_copier` was told."""
-        whose = "seen_at >= '{since}'" if self.name == "inbox" else "agency_id = '{agency}'"
+        """Keeps the rows of the agency apart; of claims, which have none, those of the time that `_copier` was told."""
+        whose = "seen_at BETWEEN '{since}' AND '{until}'" if self.name == "inbox" else "agency_id = '{agency}'"
         return f"CREATE TEMP TABLE original AS SELECT * FROM {self.schema}.{self.name} WHERE {whose}"  # noqa: S608 - names of the catalogue
 
     @property
@@ -101,9 +102,13 @@ def _chunks(copies: int) -> Iterator[tuple[int, int]]:
         yield first, min(first + COPIES_A_STATEMENT - 1, copies)
 
 
-async def grow(superuser: dict[str, Any], agency: UUID, since: datetime, copies: int) -> int:
+Time = tuple[datetime, datetime]
+"""From when to when."""
+
+
+async def grow(superuser: dict[str, Any], agency: UUID, heard: Time, copies: int) -> int:
     """As `copy`, and written to disk; how many open cases are stored then."""
-    await copy(superuser, agency, since, copies)
+    await copy(superuser, agency, heard, copies)
     connection = await asyncpg.connect(**superuser)
     try:
         await connection.execute("CHECKPOINT")
@@ -112,8 +117,8 @@ async def grow(superuser: dict[str, Any], agency: UUID, since: datetime, copies:
         await connection.close()
 
 
-async def copy(superuser: dict[str, Any], agency: UUID, since: datetime, copies: int) -> None:
-    """Copy an agency so many times, with what was heard since it was filled.
+async def copy(superuser: dict[str, Any], agency: UUID, heard: Time, copies: int) -> None:
+    """Copy an agency so many times, with what was heard while it was filled.
 
     Raises ValueError for more copies than ids can tell apart.
     """
@@ -124,18 +129,20 @@ async def copy(superuser: dict[str, Any], agency: UUID, since: datetime, copies:
         waiting = await tables(connection)
     finally:
         await connection.close()
-    await asyncio.gather(*(_copier(superuser, waiting, (agency, since), copies) for _ in range(AT_ONCE)))
+    await asyncio.gather(*(_copier(superuser, waiting, (agency, heard), copies) for _ in range(AT_ONCE)))
 
 
-async def _copier(superuser: dict[str, Any], waiting: list[Table], what: tuple[UUID, datetime], copies: int) -> None:
+async def _copier(superuser: dict[str, Any], waiting: list[Table], what: tuple[UUID, Time], copies: int) -> None:
     """Take one table after another, and leave it as autovacuum would have it."""
-    connection = await asyncpg.connect(**superuser)
+    connection, (since, until) = await asyncpg.connect(**superuser), what[1]
     try:
         # Foreign keys hold among copies as they held among originals, whatever is copied first.
         await connection.execute("SET session_replication_role = replica; SET synchronous_commit = off")
         while waiting:
             table = waiting.pop()
-            await connection.execute(table.original.format(agency=what[0], since=what[1].isoformat()))
+            await connection.execute(
+                table.original.format(agency=what[0], since=since.isoformat(), until=until.isoformat())
+            )
             for first, last in _chunks(copies):
                 await connection.execute(table.copies, first, last)
             await connection.execute("DROP TABLE original")

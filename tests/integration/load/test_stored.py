@@ -15,6 +15,8 @@ from tests.load import stored
 
 AGENCY, CASE, OFFER, PERSON = (uuid4() for _ in range(4))
 COPIES = 3
+HEARD = UUID("01a217c3-0001-73c4-8001-000000000001")
+"""Every group holds the number of a copy."""
 
 _CASE = "INSERT INTO matching.cases(case_id, agency_id, state, owner, due_at) VALUES ($1, $2, 's', 'peer', now())"
 _OFFER = """
@@ -22,7 +24,7 @@ INSERT INTO matching.offers(offer_id, agency_id, case_id, person_id, state, expi
 VALUES ($1, $2, $3, $4, 'pending', now(), false, jsonb_build_object('case', $3::uuid), 1)
 """
 _DOOR = "INSERT INTO matching.doors(hash, agency_id, kind, subject, key) VALUES ('\\x01', $1, 'code', $2, $2)"
-_HEARD = "INSERT INTO matching.inbox(event_id, digest) VALUES ($1, '\\x02')"
+_HEARD = "INSERT INTO matching.inbox(event_id, digest, seen_at) VALUES ($1, '\\x02', $2)"
 _TOGETHER = """
 SELECT c.case_id, c.agency_id, o.person_id, o.factors ->> 'case' AS named
   FROM matching.cases c JOIN matching.offers o USING (case_id, agency_id) JOIN matching.doors d ON d.key = c.case_id
@@ -36,9 +38,11 @@ async def copied(database: TestDatabase) -> AsyncIterator[Sql]:
     await sql.execute(_CASE, CASE, AGENCY)
     await sql.execute(_OFFER, OFFER, AGENCY, CASE, PERSON)
     await sql.execute(_DOOR, AGENCY, CASE)
-    await sql.execute(_HEARD, uuid4())
-    since = datetime.now(UTC) - timedelta(hours=1)
-    await stored.copy(superuser(database), AGENCY, since, COPIES)
+    now = datetime.now(UTC)
+    await sql.execute(_HEARD, HEARD, now)
+    # Of something later.
+    await sql.execute(_HEARD, uuid4(), now + timedelta(hours=1))
+    await stored.copy(superuser(database), AGENCY, (now, now), COPIES)
     yield sql
     await sql.close()
 
@@ -65,10 +69,11 @@ async def test_ids_inside_of_documents_are_the_copies_own(copied: Sql) -> None:
     assert all(UUID(row["named"]) == row["case_id"] for row in await copied.fetch(_TOGETHER))
 
 
-async def test_what_was_heard_is_copied_too(copied: Sql) -> None:
-    assert await copied.fetchval("SELECT count(DISTINCT event_id) FROM matching.inbox") == COPIES + 1
+async def test_what_was_heard_then_is_copied_too_and_nothing_else(copied: Sql) -> None:
+    assert await copied.fetchval("SELECT count(DISTINCT event_id) FROM matching.inbox") == COPIES + 2
 
 
 async def test_more_copies_than_ids_can_tell_apart_are_refused(database: TestDatabase) -> None:
+    now = datetime.now(UTC)
     with pytest.raises(ValueError, match="at most"):
-        await stored.copy(superuser(database), AGENCY, datetime.now(UTC), stored.MOST_COPIES + 1)
+        await stored.copy(superuser(database), AGENCY, (now, now), stored.MOST_COPIES + 1)
