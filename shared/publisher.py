@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -85,12 +86,12 @@ class Publisher:
                 return False
             self._renewed_at = now
             fresh = self._make()
-            try:
-                async with asyncio.timeout(RENEW_WITHIN_S):
-                    await fresh.start()
-            except (KafkaError, OSError, TimeoutError) as error:
+            starting = asyncio.get_running_loop().create_task(fresh.start())
+            await asyncio.wait({starting}, timeout=RENEW_WITHIN_S)
+            error = starting.exception() if starting.done() else TimeoutError()
+            if error is not None:
                 log.warning("no new producer yet: %s", type(error).__name__)
-                await fresh.stop()
+                self._keep(_given_up(starting, fresh))
                 return False
             log.error("the producer was of no use any more; a new one goes on")
             self._producer = fresh
@@ -110,6 +111,13 @@ class Publisher:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _given_up(starting: asyncio.Task[None], fresh: AIOKafkaProducer) -> None:
+    """Let a start come to its own end, at the client's own limit: one that is cancelled leaves its connection open."""
+    with suppress(KafkaError, OSError, TimeoutError):
+        await starting
+    await fresh.stop()
 
 
 async def _retired(old: AIOKafkaProducer) -> None:

@@ -67,6 +67,9 @@ Action = Callable[[Sequence[Fired]], Awaitable[None]]
 
 Transactional = Callable[[Transaction, Sequence[Fired]], Awaitable[None]]
 
+Beside = Callable[[Sequence[Fired]], Awaitable[Collection[AgencyId]]]
+"""Which agencies fired timers concern, beside their own."""
+
 # Without a target: what a target compares would have to be readable, and the operator may only write here.
 _SCHEDULE = """
 INSERT INTO timers(timer_id, agency_id, lane, kind, key, subject_id, subject_version, due_at, traceparent)
@@ -208,14 +211,17 @@ def traced(fired: Sequence[Fired]) -> Iterator[dict[UUID, str]]:
             work.end(error=error)
 
 
-def in_one_transaction(db: Database, work: Transactional, *, beside: Collection[AgencyId] = ()) -> Action:
+def in_one_transaction(
+    db: Database, work: Transactional, *, beside: Collection[AgencyId] = (), also: Beside | None = None
+) -> Action:
     """An action whose whole work is one transaction; when a batch fails, each timer is run alone.
 
-    The agencies of the timers are in view, and those in `beside`.
+    The agencies of the timers are in view, those in `beside`, and those that `also` finds for the timers.
     """
 
     async def run(fired: Sequence[Fired]) -> None:
-        async with db.transaction({*beside, *(timer.agency_id for timer in fired)}) as tx:
+        found = await also(fired) if also else ()
+        async with db.transaction({*beside, *found, *(timer.agency_id for timer in fired)}) as tx:
             with traced(fired) as traces:
                 tx.traces.update(traces)
                 await work(tx, fired)
@@ -233,6 +239,17 @@ def in_one_transaction(db: Database, work: Transactional, *, beside: Collection[
             # sql-in-loop: timer by timer, after the batch has failed
             for timer in fired:
                 await _alone(run, timer)
+
+    return act
+
+
+def one_by_one(action: Action) -> Action:
+    """The same action, timer by timer: what one of them takes long over, or fails with, is no other's."""
+
+    async def act(fired: Sequence[Fired]) -> None:
+        # sql-in-loop: each timer is a page of work of its own
+        for timer in fired:
+            await _alone(action, timer)
 
     return act
 

@@ -15,6 +15,10 @@ REGION: AgencyId = AgencyId(UUID("00000000-0000-4000-8000-000000000001"))
 """The reserved agency that holds the regional duty coordinators."""
 
 
+OTHER_AGENCY = "other_agency"
+"""The attribute of a peer whom another agency lends; a requester may wish for it. Nobody says it of themselves."""
+
+
 class Lane(IntEnum):
     """A road of its own through outbox, bus, consumers and timers: a crisis never queues behind anything."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from deploy.cli import agency, audit, dead_letters, directory, region, restore, waiting
+from deploy.cli import agency, audit, dead_letters, directory, drill, plan, region, restore, waiting
 
 app = typer.Typer(
     name="peerline",
@@ -21,6 +21,8 @@ app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(audit.app, name="audit")
 app.add_typer(restore.app, name="restore")
 waiting.register(app)
+plan.register(app)
+drill.register(app)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,8 @@ def sentence(fact: Fact, who: Who, now: datetime) -> str:
             kinds = ", ".join(one.value.replace("_", " ") for one in ask.help) or "anything"
             return f"somebody asks for support: {ask.urgency.value}, {kinds}"
         case said.PeerChosen():
+            if fact.wait:
+                return "the requester has chosen, and waits until that peer is there"
             return "the requester has chosen" if fact.person else "the requester takes anyone"
         case said.AnotherPeerAsked():
             return f"the requester wants somebody else than peer {who(fact.refused)}, who never learns of it"

@@ -150,6 +150,7 @@ def _addresses(region: LocalRegion, people: Demo, narrator: Narrator) -> None:
     narrator.heading("Addresses")
     rows = [
         ("requester's page", f"{region.url('intake')}/a/{cast.SLUG}"),
+        ("team's page", f"{region.url('intake')}/a/{cast.SLUG}/team   (opens with the agency's key)"),
         ("everybody's mailbox", f"{region.endpoints.mailbox_url}   (PIN of all demo people: {people.pin})"),
         ("traces", f"{zipkin}/zipkin/   (search by tag: peerline.case=<case id>)" if zipkin else "off"),
         ("API and its docs", f"{region.url('intake')}/docs"),

@@ -9,8 +9,8 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from services.intake import subscribers
-from services.intake.actions import cases, destroyed, names, published, structures
-from services.intake.routes import agency, docs, listings, pages, public, requester
+from services.intake.actions import cases, destroyed, following, names, pool, published, structures
+from services.intake.routes import agency, docs, drills, listings, moving, pages, public, requester, team
 from services.intake.routes.desk import PAGES, Desk, Manners, Throttles, read_notices, throttle
 from services.intake.routes.sheets import problem_page, sheets_of
 from services.intake.routes.speech import read_speech
@@ -74,9 +74,13 @@ def intake_app(desk: Desk, watched: Health) -> FastAPI:
     app.include_router(health.router(watched))
     app.include_router(public.router(desk, taking))
     app.include_router(requester.router(desk))
+    app.include_router(moving.router(desk))
+    app.include_router(moving.pages(sheets))
     app.include_router(listings.router(sheets))
+    app.include_router(team.router(sheets))
     app.include_router(pages.router(sheets))
     app.include_router(agency.router(desk.db, desk.keyring))
+    app.include_router(drills.router(desk))
     app.include_router(docs.router(app, sheets.templates))
     return app
 
@@ -96,9 +100,18 @@ def wire(process: Wiring, keyring: Keyring, destroyed_keys: Path | None) -> None
         process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), fire))
     rounds = timers.in_one_transaction(process.db, partial(names.fire, keyring=keyring), beside=[REGION])
     parting = timers.in_one_transaction(process.db, cases.part)
-    telling = timers.in_one_transaction(process.db, published.fire)
+    telling = timers.one_by_one(timers.in_one_transaction(process.db, published.fire))
     listing = timers.in_one_transaction(process.db, Listing(destroyed_keys).fire)
-    of_kinds = {timers.APART: parting, names.ROUND: rounds, names.ONCE: rounds, published.ROUND: telling}
+    lent = timers.in_one_transaction(
+        process.db, partial(pool.fire, keyring=keyring), also=partial(pool.concerned, process.db)
+    )
+    of_kinds = {
+        timers.APART: parting,
+        names.ROUND: rounds,
+        names.ONCE: rounds,
+        published.ROUND: telling,
+        following.ROUND: lent,
+    }
     of_kinds |= dict.fromkeys(TIMER.values(), listing)
     process.on_timers(Lane.BULK, timers.by_kind(of_kinds), batch=ROUNDS_AT_ONCE)
 

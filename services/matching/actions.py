@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime
-from typing import cast
+from datetime import datetime, timedelta
+from typing import Literal, cast
 from uuid import UUID
 
 from services.matching.domain.case import BY_PEER, Assigned, Case, Ended, HeardOf, InContact, Offer, Open, State, stands
-from services.matching.domain.decide import Heard, LookAgain, Subject, TimeIsUp, decide
+from services.matching.domain.decide import Heard, LookAgain, PeerMoved, Subject, TimeIsUp, decide
 from services.matching.domain.effects import Alarmed
 from services.matching.domain.loads import Ledger
+from services.matching.domain.replies import next_hour
 from services.matching.domain.world import World
 from services.matching.store import cases as case_rows
-from services.matching.store import directory, loads
+from services.matching.store import check_ins, directory, loads, rosters
 from services.matching.store.cases import Refusal
-from shared import casework, clock, duty, timers
+from shared import casework, clock, duty, outbox, timers
 from shared.anchors import PLACEHOLDER, Anchor
 from shared.casework import Decided, Input, Standing, Wake, ending_of
 from shared.db import Transaction
 from shared.events.intake import CaseClosed, CaseClosing, CaseWithdrawn, ContactReleased
+from shared.events.matching import CheckInDue
 from shared.news import News
+from shared.outbox import Draft
 from shared.timers import Due, Fired
-from shared.types import AgencyId, CaseId, Lane
+from shared.types import AgencyId, CaseId, Lane, PersonId
 
 MOST_LOOKS = 500
-"""Hungry searches that look again when something has changed, the first due first; the others have their own time."""
+"""Hungry searches that look again when something has changed: the most urgent, of them the longest waiting.
+
+The others have their own time."""
 RELIEF = "relief"
 """The timer that says: somebody of this agency who was full has room again."""
+MOVED = "moved"
+"""The timer that says: somebody is a peer no more; what was accepted while that was being learnt is given back too."""
+SETTLED = timedelta(minutes=2)
+"""After so long every acceptance that still saw a peer has been committed, or never will be."""
+CHECK_IN: Literal["check_in"] = "check_in"
+"""The timer that says: somebody of this agency may have to be asked how they are."""
 ALARMS: Mapping[str, Alarmed] = {"offer": "offer", "contact": "contact", "look": "look"}
 _NEEDS_NOBODY = (CaseClosed, CaseClosing, CaseWithdrawn, ContactReleased)
 
@@ -44,13 +55,15 @@ class SearchBook:
         self._world = World(now, new_id, {}, (), Ledger({}))
         self._relieved: set[tuple[AgencyId, Lane]] = set()
         self._moved: set[AgencyId] = set()
+        self._check_ins: list[check_ins.Due] = []
 
     async def load(self, tx: Transaction, cases: Mapping[CaseId, Anchor]) -> dict[CaseId, State]:
         """What is open here, and the people whom it may be offered to."""
         if self._agencies:
-            people = await loads.people(tx, self._agencies, self._now)
+            people = await rosters.of(tx, self._agencies)
+            carried = await loads.of(tx, {one for roster in people.values() for one in roster.carriers}, self._now)
             region = await duty.present(tx)
-            self._world = World(self._now, self._new_id, people.by_agency, region, Ledger(people.loads))
+            self._world = World(self._now, self._new_id, people, region, Ledger(carried))
         known = [case for case, anchor in cases.items() if anchor.state != PLACEHOLDER and not anchor.terminal]
         states = await case_rows.load(tx, known)
         # Known, not over, and not searched for: only who is kept out was heard of.
@@ -64,12 +77,13 @@ class SearchBook:
     def decide(self, state: State, what: Input) -> Decided[State]:
         """As `domain.decide`; loads move in the ledger, so that the next case of the batch sees them taken."""
         heard = cast("Heard", what.what)
-        if isinstance(heard, LookAgain) and state == HeardOf():
+        if isinstance(heard, LookAgain | PeerMoved) and state == HeardOf():
             # It was purged between being found hungry and being locked: the placeholder goes again.
             return Decided(state, ending="closed")
         after, effects = decide(state, heard, Subject(what.case_id, what.agency_id), self._world)
         if effects.moves:
             self._moved.add(what.agency_id)
+        self._check_ins += [check_ins.Due(what.agency_id, one.person, one.at) for one in effects.check_ins]
         for move in effects.moves:
             # Where nobody was loaded nobody knows who was full: then it is looked at.
             if move.by < 0 and (what.agency_id not in self._agencies or self._world.ledger.relieves(move)):
@@ -113,6 +127,7 @@ class SearchBook:
             tx, [(new.case, new.assignment) for _, new in pairs if isinstance(new, Assigned | InContact)]
         )
         await loads.take_loads(tx, self._world.ledger.changes(), self._now)
+        await check_ins.note(tx, self._check_ins)
         await timers.schedule(tx, [_relief(agency, lane, self._now) for agency, lane in sorted(self._relieved)])
         await timers.schedule(tx, [timers.apart(agency, self._now) for agency in sorted(self._moved)])
 
@@ -138,7 +153,7 @@ def _new_refusals(old: State, case: Case) -> list[Refusal]:
         return []
     known = {} if isinstance(old, HeardOf | Ended) else old.case.kept_out
     return [
-        Refusal(case.agency_id, case.case_id, person, until)
+        Refusal(case.agency_id, case.case_id, person, until, person in case.promised)
         for person, until in case.kept_out.items()
         if person not in known or known[person] != until
     ]
@@ -165,12 +180,28 @@ async def take(tx: Transaction, inputs: Sequence[Input]) -> None:
 
 
 async def learn(tx: Transaction, news: News) -> list[Input]:
-    """Take over who is there, and who can be told things. Returns the searches that are to look again."""
+    """Take over who is there, and who can be told things.
+
+    Returns the searches that are to look again, and the cases of those who are no peers any more.
+    """
+    await rosters.hold(tx, {*(one.agency_id for one in news.persons), *(one.agency_id for one in news.verified)})
     changed = await directory.set_agencies(tx, news.agencies)
-    changed |= await directory.set_persons(tx, news.persons)
+    useful, moved = await directory.set_persons(tx, news.persons)
+    changed |= useful
     changed |= await directory.verify(tx, news.verified)
     await duty.learn(tx, news.duty, news.duty_verified)
-    return await _looks(tx, changed)
+    if moved:
+        again = await tx.now() + SETTLED
+        version = int(again.timestamp())
+        await timers.schedule(
+            tx, [Due(agency, Lane.ORDINARY, MOVED, agency, person, version, again) for agency, person in moved]
+        )
+    return [*await _given_back(tx, [person for _, person in moved]), *await _looks(tx, changed)]
+
+
+async def _given_back(tx: Transaction, people: Collection[PersonId]) -> list[Input]:
+    """The cases of those who are no peers any more."""
+    return [Input(one.agency_id, one.case_id, PeerMoved(one.person)) for one in await case_rows.held_by(tx, people)]
 
 
 async def _looks(tx: Transaction, agencies: Collection[AgencyId]) -> list[Input]:
@@ -183,6 +214,7 @@ async def _looks(tx: Transaction, agencies: Collection[AgencyId]) -> list[Input]
 async def fire(tx: Transaction, fired: Sequence[Fired]) -> None:
     """Timers: an offer's time-out, a contact that is due, a search that goes on, room with somebody who was full."""
     relieved = {timer.agency_id for timer in fired if timer.kind == RELIEF}
+    moved = [PersonId(timer.subject_id) for timer in fired if timer.kind == MOVED]
     inputs = [
         Input(
             timer.agency_id,
@@ -191,12 +223,38 @@ async def fire(tx: Transaction, fired: Sequence[Fired]) -> None:
             timer.timer_id,
         )
         for timer in fired
-        if timer.kind != RELIEF
+        if timer.kind in ALARMS
     ]
-    await take(tx, [*inputs, *await _looks(tx, relieved)])
+    await take(tx, [*inputs, *await _given_back(tx, moved), *await _looks(tx, relieved)])
 
 
 async def part(tx: Transaction, fired: Sequence[Fired]) -> None:
-    """Timers of loads that cases have changed: see `timers.apart`. Nothing of a case is written in this transaction."""
+    """Timers of what outlives its case: see `timers.apart`. Nothing of a case is written in this transaction."""
     del fired
     await loads.write_apart(tx)
+    hour = next_hour(await tx.now() + timedelta(seconds=1))
+    await _look_in(tx, dict.fromkeys(await check_ins.write_apart(tx), hour))
+
+
+async def check_in(tx: Transaction, fired: Sequence[Fired]) -> None:
+    """Timers: ask those who have been in something hard how they are, and look in again for the others."""
+    agencies = {one.agency_id for one in fired}
+    found = await check_ins.take(tx, agencies)
+    await outbox.emit(
+        tx, [Draft(agency, agency, CheckInDue(people=tuple(people))) for agency, people in sorted(found.items())]
+    )
+    await _look_in(tx, await check_ins.next_of(tx, agencies))
+
+
+async def _look_in(tx: Transaction, when: Mapping[AgencyId, datetime]) -> None:
+    """Timers of agencies, at full hours, and first at the next one.
+
+    When a timer was set stands in it. Of a person, or set for a day ahead, it would tell when a case has ended.
+    """
+    await timers.schedule(
+        tx,
+        [
+            Due(agency, Lane.BULK, CHECK_IN, agency, agency, int(at.timestamp()) // 3600, at)
+            for agency, at in sorted(when.items())
+        ],
+    )

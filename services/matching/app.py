@@ -30,7 +30,9 @@ def wire(process: Wiring) -> None:
     process.consume("directory", [DIRECTORY.name], subscribers.directory)
     for lane in (Lane.CRISIS, Lane.ORDINARY):
         process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), actions.fire))
-    process.on_timers(Lane.BULK, timers.in_one_transaction(process.db, actions.part))
+    parting = timers.in_one_transaction(process.db, actions.part)
+    checking_in = timers.in_one_transaction(process.db, actions.check_in)
+    process.on_timers(Lane.BULK, timers.by_kind({timers.APART: parting, actions.CHECK_IN: checking_in}))
 
 
 def declare(process: Process) -> None:

@@ -10,8 +10,9 @@ from shared.delivery import Received
 
 
 async def ordinary(tx: Transaction, received: Sequence[Received]) -> None:
-    """What intake, matching and referral say about cases, and whom intake has asked again to verify."""
+    """What intake, matching and referral say about cases, and whom intake wants told something beside them."""
     await contacts.ask_again(tx, received)
+    await contacts.words(tx, received)
     await hearing.of_cases(tx, received)
 
 

@@ -55,6 +55,10 @@ class Ask(Value):
     policy: Policy
     about: About = "self"
     jurisdiction: str = ""
+    wanted: tuple[PersonId, ...] = ()
+    """Whom the requester has asked for by name: it counts for them, by the policy's weight."""
+    practice: bool = False
+    """A coordinator lets the team practise: nobody is waiting, and nothing of it is counted."""
 
 
 class RequestSubmitted(Fact):
@@ -134,6 +138,8 @@ class PeerChosen(Fact):
     TOPIC: ClassVar[Topic] = INTAKE
     type: Literal["intake.peer_chosen.v1"] = "intake.peer_chosen.v1"
     person: PersonId | None = None
+    wait: bool = False
+    """Whoever is not there now, or has no room, is waited for; the requester has been told how long."""
 
 
 class AnotherPeerAsked(Fact):
@@ -255,6 +261,14 @@ class AgencySet(Fact):
     time_zone: str
 
 
+class Span(Value):
+    """From `start` until before `end` somebody is there (`on`), or not to be asked at all."""
+
+    on: bool
+    start: AwareDatetime
+    end: AwareDatetime
+
+
 class PersonSet(Fact):
     """A peer, coordinator or clinician as he is now, whole, without name or contact point. Key: the person.
 
@@ -275,6 +289,12 @@ class PersonSet(Fact):
     hours: str = ""
     time_zone: str
     language: str
+    spans: tuple[Span, ...] = ()
+    """What is otherwise than the weekly hours in the next weeks; off wins over on."""
+    spans_alone: bool = False
+    """There are no weekly hours: there in the spans that are on, and only then."""
+    bearer: PersonId | None = None
+    """Of a peer whom another agency lends to this one: the same person at home. Loads are counted there."""
 
 
 class DutySet(Fact):
@@ -324,6 +344,19 @@ class VerificationAsked(Fact):
     type: Literal["intake.verification_asked.v1"] = "intake.verification_asked.v1"
 
 
+class RenewalDue(Fact):
+    """Training or designation of these peers runs out in 60, 30 or 7 days. Key: the agency.
+
+    Each of them is told, and the agency's coordinators once for all of them; nobody is told which it is, or whose.
+    """
+
+    TOPIC: ClassVar[Topic] = INTAKE
+    KEYED_BY_CASE: ClassVar[bool] = False
+    type: Literal["intake.renewal_due.v1"] = "intake.renewal_due.v1"
+    people: tuple[PersonId, ...]
+    coordinators: tuple[PersonId, ...]
+
+
 IntakeFact = (
     RequestSubmitted
     | CrisisRaised
@@ -346,4 +379,5 @@ IntakeFact = (
     | DutySet
     | ContactPointsSet
     | VerificationAsked
+    | RenewalDue
 )

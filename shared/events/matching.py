@@ -18,6 +18,8 @@ class Candidate(Value):
     person: PersonId
     available: bool
     factors: dict[str, FiniteFloat]
+    there_from: AwareDatetime | None = None
+    """When somebody who is not there now is there again, as far as it is known."""
 
 
 class SearchStarted(Fact):
@@ -48,6 +50,7 @@ class OfferMade(Fact):
     manner: Manner
     expires: AwareDatetime
     factors: dict[str, FiniteFloat] = Field(default_factory=dict)
+    practice: bool = False
 
 
 class OfferDeclined(Fact):
@@ -136,6 +139,18 @@ class NobodyFound(Fact):
     urgency: Urgency
 
 
+class CheckInDue(Fact):
+    """Some time ago something hard has ended for these people; each is asked how they are. Key: the agency.
+
+    Nothing here leads to a case: not which, nor to the hour when.
+    """
+
+    TOPIC: ClassVar[Topic] = MATCHING
+    KEYED_BY_CASE: ClassVar[bool] = False
+    type: Literal["matching.check_in_due.v1"] = "matching.check_in_due.v1"
+    people: tuple[PersonId, ...]
+
+
 MatchingFact = (
     SearchStarted
     | ShortlistReady
@@ -149,4 +164,5 @@ MatchingFact = (
     | ContactOverdue
     | AssignmentEnded
     | NobodyFound
+    | CheckInDue
 )

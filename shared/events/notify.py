@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from shared.events.envelope import NOTIFY, NOTIFY_CRISIS, Fact, Topic
 from shared.events.intake import Adviser
@@ -26,6 +26,10 @@ class ReplyReceived(Fact):
     person: PersonId
     verb: Verb
     received_at: AwareDatetime
+    again_in_s: int | None = Field(default=None, ge=60, le=86_400)
+    """With `not_now`: ask me this again after so long, if it still waits."""
+    pause_s: int | None = Field(default=None, ge=3600, le=7 * 86_400)
+    """Ask me nothing new for so long, of any case."""
 
 
 class ConsultAsked(Fact):

@@ -5,7 +5,9 @@ No other service keeps policies, and an edited policy never changes a case in fl
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import Field, FiniteFloat
 
 from shared.events.envelope import Value
 from shared.types import Relation, Structure
@@ -35,6 +37,21 @@ class Capabilities(Value):
                 return self.direct_retiree
 
 
+Weight = Annotated[FiniteFloat, Field(ge=-10, le=10)]
+
+
+class Weights(Value):
+    """What each part of the order of peers counts. No study gives any (domain, section 2): these are ours."""
+
+    prefer: Weight = 2.0
+    """Of each wish that a peer meets; `avoid` of each that they should not."""
+    avoid: Weight = -3.0
+    language: Weight = 1.0
+    trained: Weight = 0.5
+    wanted: Weight = 5.0
+    """Of who is asked for by name."""
+
+
 class Policy(Value):
     """Times in seconds, counts as numbers; the defaults per urgency stand in `services.intake.domain.policy`."""
 
@@ -49,6 +66,8 @@ class Policy(Value):
     open_cases_per_peer: int = Field(ge=1, le=50)
     crisis_cases_per_peer: int = Field(ge=1, le=10)
     crisis_cooldown_s: int = Field(ge=0)
+    check_in_s: int = Field(default=86_400, ge=0)
+    """So long after an emergency has ended for a peer they are asked how they are; 0 for never."""
     consult_within_s: int = Field(default=86_400, ge=30)
     """An adviser answers by; a reminder goes out after half of it."""
     consent_remind_s: int = Field(default=86_400, ge=30)
@@ -56,3 +75,9 @@ class Policy(Value):
     """A clinician accepts or rejects by; then the next one is asked."""
     handoff_within_s: int = Field(default=86_400, ge=30)
     """From acceptance to the hand-off that both sides confirm."""
+    shortlist: int = Field(default=5, ge=3, le=5)
+    weights: Weights = Weights()
+    designation_required: bool = True
+    """Whether the law that holds for the requester's agency asks that it has designated the peer."""
+    training_required: bool = False
+    """Whether the law or the agency's policy makes current training a condition."""

@@ -23,7 +23,7 @@ def foundation(
     """Lay everything under `app` in the order that works.
 
     From outside: headers, span, body limit, then errors to answers. So a 413 and a 500 have headers, span and
-    resources too. `larger_bodies` gives bytes per exact path.
+    resources too. `larger_bodies` gives bytes per path, as `BodyLimit` reads it.
     """
     install(app, resources=resources, page=page)
     app.add_middleware(BodyLimit, larger=larger_bodies)

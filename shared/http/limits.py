@@ -30,9 +30,10 @@ class _TooLarge(HTTPException):
 
 
 class BodyLimit:
-    """ASGI middleware: 413 for a body above `default` bytes, or above `larger[path]` for exactly that path.
+    """ASGI middleware: 413 for a body above `default` bytes, or above `larger[path]`.
 
-    A declared length is refused before anything is read, a streamed body as soon as it passes the limit.
+    That is for exactly this path, or for all below it where it ends with `/`. A declared length is refused before
+    anything is read, a streamed body as soon as it passes the limit.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._larger.get(scope["path"], self._default)
+        limit = self._limit(scope["path"])
         declared = Headers(scope=scope).get("content-length", "0")
         if not (declared.isascii() and declared.isdigit()):
             await answers_of(scope).to(Request(scope), Refused("malformed", 400))(scope, receive, send)
@@ -53,6 +54,12 @@ class BodyLimit:
             await answers_of(scope).to(Request(scope), _TooLarge())(scope, receive, send)
         else:
             await _Counted(limit, receive, send).run(self._app, scope)
+
+    def _limit(self, path: str) -> int:
+        below = next(
+            (size for name, size in self._larger.items() if name.endswith("/") and path.startswith(name)), None
+        )
+        return self._larger.get(path, self._default if below is None else below)
 
 
 class _Counted:

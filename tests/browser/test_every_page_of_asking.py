@@ -8,6 +8,8 @@ import pytest
 
 from deploy.local.browser import Browser
 from deploy.local.walk import Requester
+from services.intake.routes.desk import PAGES
+from services.intake.routes.speech import read_words
 from services.notify.domain import texts
 from tests.browser.tour import Tour
 from tests.browser.visitor import Visitor
@@ -224,3 +226,60 @@ async def test_the_database_is_gone(tour: Tour) -> None:
     finally:
         await sql.execute(f'ALTER DATABASE "{name}" CONNECTION LIMIT -1')
         await sql.close()
+
+
+async def test_looking_at_the_team_and_counting(tour: Tour) -> None:
+    say = read_words(PAGES / "team.toml")[tour.language]
+    visitor = await tour.visitor()
+    await visitor.open(f"{tour.home}/team")
+    await visitor.sound("team-enter")
+    await visitor.type(say["enter"], "pk_of_nobody")
+    await visitor.enter(say["open"])
+    await visitor.sound("team-enter-wrong")
+    await visitor.type(say["enter"], tour.stage.demo.keys[tour.town.slug])
+    await visitor.enter(say["open"])
+    await visitor.sound("team")
+    text = await visitor.page.inner_text("main")
+    assert all(one.name in text for one in tour.town.people if one.role == "peer")
+    assert not any(one.name in text for one in tour.town.people if one.role == "member")
+    await visitor.type(say["conversation"], "12")
+    await visitor.enter(say["save"])
+    assert await visitor.page.get_by_label(say["conversation"]).input_value() == "12"
+    await visitor.enter(say["leave"])
+    assert await visitor.page.get_by_label(say["enter"]).is_visible()
+
+
+async def test_keeping_the_team_on_its_page(tour: Tour) -> None:
+    say = read_words(PAGES / "team.toml")[tour.language]
+    visitor = await tour.visitor()
+    await visitor.open(f"{tour.home}/team")
+    await visitor.type(say["enter"], tour.stage.demo.keys[tour.town.slug])
+    await visitor.enter(say["open"])
+    peer = next(one for one in tour.town.people if one.role == "peer")
+    await visitor.enter(say["change_whom"].format(name=peer.name))
+    await visitor.sound("team-person")
+    assert await visitor.page.get_by_label(say["field_name"], exact=True).input_value() == peer.name
+    await visitor.type(say["field_hours"], "whenever")
+    await visitor.enter(say["save"])
+    await visitor.sound("team-person-wrong")
+    await visitor.enter(say["back"])
+    await visitor.enter(say["drill_begin"])
+    await visitor.sound("team-drill")
+    await visitor.enter(say["drill_page"])
+    assert await visitor.page.locator("main").is_visible()
+
+
+async def test_going_on_with_another_agency(tour: Tour) -> None:
+    page, other = tour.words["page"], "cumbre" if tour.language == "en" else "summit"
+    visitor = await tour.case_page(await tour.ask(urgency="routine", choose="shortlist"))
+    await visitor.tab_to(visitor.page.locator("summary").filter(has_text=page["move_heading"]))
+    await visitor.page.keyboard.press("Enter")
+    await visitor.type(page["move_label"], other)
+    await visitor.enter(page["move_look"])
+    await visitor.sound("elsewhere")
+    code = re.sub(r"\s", "", await visitor.page.locator(".code").inner_text())
+    await visitor.tick(page["have_read"])
+    await visitor.tick(page["have_kept"])
+    await visitor.enter(page["move_button"])
+    await visitor.sound("sent-elsewhere")
+    await tour.over(Requester(tour.stage.intake, code, ""))

@@ -152,7 +152,7 @@ class Visitor:
             CONTROLS,
         )
         reached: list[int] = []
-        for _ in range(2 * len(waiting) + 3):
+        for _ in range(4 * len(waiting) + 3):
             await self.page.keyboard.press("Tab")
             at, shown, closed = await self.page.evaluate(
                 """() => { const one = document.activeElement, style = getComputedStyle(one);
@@ -162,6 +162,9 @@ class Visitor:
             )
             if at < 0:
                 # Past the last control the browser begins anew.
+                continue
+            if reached and at == reached[-1]:
+                # A date has a stop for its day, its month and its year.
                 continue
             if at in reached:
                 break

@@ -15,6 +15,7 @@ class Proxy:
     def __init__(self, behind: int, cut: Collection[int] = (), *, posing: bool = False) -> None:
         self._behind, self._cut, self._posing = behind, frozenset(cut), posing
         self.taken = 0
+        self._answers_left: int | None = None
         self._flowing = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
@@ -32,6 +33,10 @@ class Proxy:
     def silence(self) -> None:
         """New connections are accepted and never answered; on old ones nothing comes any more."""
         self._flowing.clear()
+
+    def silence_after(self, answers: int) -> None:
+        """Fall silent by itself once so many pieces have come back from the engine."""
+        self._answers_left = answers
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, LOOPBACK, 0)
@@ -58,6 +63,11 @@ class Proxy:
 
     def _posed(self, read: bytes) -> bytes:
         """What a Kafka broker says of itself is a host and a port of four bytes: clients come back through here."""
+        if self._answers_left is not None:
+            self._answers_left -= 1
+            if not self._answers_left:
+                self._answers_left = None
+                self.silence()
         if not self._posing:
             return read
         return read.replace(_address(self._behind), _address(self.port))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from deploy.local import demo, timeline, walk
+from deploy.local import cast, demo, timeline, walk
 from deploy.local.browser import Answer, Browser
 from deploy.local.cast import RIVERTON
 from deploy.local.demo import Demo
@@ -66,8 +66,8 @@ class Town:
 
 
 @asynccontextmanager
-async def opened(region: Region) -> AsyncIterator[Town]:
-    """The demo region on the services of `region`, all of them running."""
+async def opened(region: Region, agencies: Sequence[cast.Town] = (RIVERTON,)) -> AsyncIterator[Town]:
+    """The demo region with these agencies on the services of `region`, all of them running."""
     local = LocalRegion(
         state=region.folder,
         endpoints=region.endpoints,
@@ -81,7 +81,7 @@ async def opened(region: Region) -> AsyncIterator[Town]:
         environment="test",
     )
     await region.start_all()
-    people = await demo.seeded(local, print, [RIVERTON])
+    people = await demo.seeded(local, print, agencies)
     async with timeline.watching(region.topics.kafka, region.topics.prefix) as seen:
         mailbox = demo.mailbox_of(local)
         await mailbox.forget_present()

@@ -30,6 +30,7 @@ WITHOUT_AGENCY = {
     "region.clock": "one row: how far the region's clock is moved",
     "matching.duty": "regional duty coordinators belong to every agency; opaque ids only",
     "referral.duty": "as matching.duty",
+    "intake.pool_members": "which agencies lend and borrow peers; nothing of anybody",
     "matching.peer_load": "what a peer carries over all agencies; opaque ids and counts only",
 }
 TO_PUBLIC = {("region", "agencies()"), ("region", "now()")}

@@ -107,3 +107,65 @@ async def test_when_nobody_is_left_coordinators_hear_a_count_and_the_requester_t
 
     await eventually(counted)
     assert (await requester.status())["resources"]
+
+
+async def test_scenario_28_an_anonymous_officer_is_met_under_a_pseudonym_and_who_knows_them_gives_it_back(
+    town: Town,
+) -> None:
+    reach = {"channel": "call", "address": "801-555-0177", "name": "Sam"}
+    requester = await town.ask(urgency="routine", avoid_people=[], about_me=None, preferences={}, reach=reach)
+    case = await case_of(town)
+    offer = await town.mail("/m/")
+    _, page = await town.behind(offer)
+    assert not [word for word in ("Sam", "0177") if word in page.text]
+    await town.answer(offer, "accept")
+    await requester.until("released")
+    contact = await town.mail("/w/", to=[offer.to])
+    _, page = await town.behind(contact)
+    assert all(word in page.seen for word in ("Sam", "please give it back below: nobody is asked why"))
+    await town.answer(contact, "step_back")
+    second = await town.mail("/m/")
+    assert second.to != offer.to
+    await requester.until("asked")
+    # No penalty: they carry nothing, do not rest, and are asked again for the next one.
+    sql = await town.region.sql()
+    loads = await sql.fetch("SELECT open, rest_until, paused_until FROM matching.peer_load WHERE open = 0")
+    assert [tuple(row) for row in loads] == [(0, None, None)]
+    assert {field for one in town.seen.of(case) for field in one.fact.model_dump()}.isdisjoint(
+        {"reason", "cause", "why_not"}
+    )
+
+
+async def test_scenario_38_an_outreach_that_is_ignored_is_not_repeated_and_nobody_in_command_hears_of_it(
+    town: Town,
+) -> None:
+    friend = "pat.friend@home.test"
+    caller = await town.ask(
+        about="someone_else", about_me=None, avoid_people=[], outreach={"channel": "mail", "address": friend}
+    )
+    case = await case_of(town)
+
+    async def reached() -> bool:
+        return len(await town.region.mails(to=friend)) == 1
+
+    await eventually(reached)
+    coordinators = [person.contact for person in PEOPLE if person.role == "coordinator"]
+    before = {one: await subjects(town, one) for one in coordinators}
+    sql = await town.region.sql()
+    offer = await town.mail("/m/")
+    await town.answer(offer, "accept")
+    contact = await town.mail("/w/", to=[offer.to])
+    await town.answer(contact, "contacted")
+    await caller.until("in_contact")
+    await town.region.move_clock(timedelta(days=8))
+    # By the time somebody else is asked, whatever was due in those days has been done.
+    await town.ask()
+    await town.mail("/m/")
+    assert len(await town.region.mails(to=friend)) == 1
+    assert (await caller.act("POST", "/close")).status == 200
+    await town.seen.first(CaseClosed, case=case)
+    await walk.purged(town.local, case)
+    # What stays says that somebody was talked to: not that a message went out, to whom, or that it was ignored.
+    (kept,) = await sql.fetch("SELECT relation, help, outcome FROM intake.statistics")
+    assert tuple(kept) == ("officer", ["talk"], "helped")
+    assert before == {one: await subjects(town, one) for one in coordinators}

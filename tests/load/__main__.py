@@ -60,6 +60,19 @@ async def run(sizes: Sizes, *, floors_only: bool, folder: Path | None, out: Path
             out.with_name("profile.md").write_text(told)
 
 
+async def choosing_alone() -> None:
+    """What choosing costs among few peers and among many, shown and not kept."""
+    cancel_on_signals()
+    async with standing() as ground:
+        (few, many), uploaded = await phases.chosen_alone(ground)
+    lines = [
+        *report.told_of_choosing((few, many)),
+        f"choose_50k_over_5k {many.cpu_ms / (few.cpu_ms or 1):.2f} (aim: 1.5)",
+    ]
+    lines.append(f"a directory of 50,000 people: {uploaded} s (aim: 60)")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
 def keep(found: Mapping[str, Any], out: Path) -> None:
     """The run, the history beside it, and the pictures of both."""
     report.write(found, out)
@@ -71,6 +84,7 @@ def keep(found: Mapping[str, Any], out: Path) -> None:
 def main() -> None:
     """Parse the command line and measure. A LocalError is one sentence and exit code 1."""
     parser = argparse.ArgumentParser(prog="python -m tests.load", description="Measure the region beside its floors.")
+    parser.add_argument("--choosing-only", action="store_true", help="what choosing a peer costs; nothing is kept")
     parser.add_argument("--floors-only", action="store_true", help="what needs no service; nothing is kept")
     parser.add_argument(
         "--quick", action="store_true", help="some minutes instead of a quarter of an hour, and rougher"
@@ -92,6 +106,9 @@ def main() -> None:
     )
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
+        if given.choosing_only:
+            uvloop.run(choosing_alone())
+            return
         uvloop.run(run(sizes, floors_only=given.floors_only, folder=given.profile, out=given.out))
     except LocalError as error:
         sys.exit(str(error))

@@ -19,7 +19,7 @@ from deploy.local.region import LocalRegion, prepare, programs, secrets_in
 from deploy.local.supervisor import Program
 from shared import clock
 from shared.migrate import SERVICES
-from tests.load import counts, profile, report, seed, statements, stored
+from tests.load import choosing, counts, profile, report, seed, statements, stored, uploading
 from tests.load.region import WARMING_S, Measured
 from tests.load.seed import Seeded
 from tests.load.stand import Stand, say
@@ -101,8 +101,22 @@ async def measured(ground: Stand, sizes: Sizes, folder: Path) -> tuple[report.Re
         say("region: raising the rate until a backlog grows")
         held = await sustained(region.load, burst.drained.per_s, sizes.held_s)
         grown = await _growth(here, region, sizes, seeded, heard) if sizes.stored > BASE else None
-        found = report.Region(light, burst.drained, burst.accepted_per_s, held, burst.per_case, grown)
+        chosen = await choosing.measured(here.local, here.connection)
+        found = report.Region(light, burst.drained, burst.accepted_per_s, held, burst.per_case, grown, chosen)
         return found, await _profiled(here, region, sizes, folder)
+
+
+async def chosen_alone(ground: Stand) -> tuple[tuple[choosing.Choice, choosing.Choice], float]:
+    """What choosing costs, and the seconds that a large directory takes; no service runs."""
+    local = LocalRegion(
+        state=ground.folder, endpoints=ground.endpoints, ports=ground.ports, secrets=secrets_in(ground.folder)
+    )
+    await prepare(local)
+    connection = await asyncpg.connect(**ground.superuser, database=local.database)
+    try:
+        return await choosing.measured(local, connection), await uploading.seconds(local)
+    finally:
+        await connection.close()
 
 
 async def _filled(here: Ground, region: Measured, seeded: Seeded) -> stored.Time:

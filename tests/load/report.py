@@ -13,6 +13,7 @@ from typing import Any
 
 from deploy.local.settings import checkout
 from tests.load import stats
+from tests.load.choosing import Choice
 from tests.load.counts import PerCase
 from tests.load.floors.bare import Commits
 from tests.load.floors.pipeline import Drained
@@ -27,6 +28,7 @@ AIMS = {
     "throughput_over_floor": "at least 0.25",
     "throughput_over_dbos": "at least 10",
     "cost_1e6_over_1e3": "at most 1.2",
+    "choose_50k_over_5k": "at most 1.5",
 }
 BENCHMARK = ("mailbox", "client")
 """Processes that a region does not have: their CPU time is the benchmark's own."""
@@ -82,6 +84,8 @@ class Region:
     sustained: Sustained
     per_case: PerCase | None
     grown: Stored | None = None
+    choosing: tuple[Choice, Choice] | None = None
+    """Among few peers and among many."""
 
     @property
     def events_per_s(self) -> dict[str, dict[str, float]]:
@@ -127,6 +131,9 @@ def ratios(floors: Floors, region: Region) -> dict[str, float]:
         found["benchmarks_own_cpu"] = stats.ratio(spent["all"] - products_own(spent), spent["all"])
     if region.grown is not None:
         found |= _grown(region, region.grown)
+    if region.choosing is not None and region.choosing[0].cpu_ms:
+        few, many = region.choosing
+        found["choose_50k_over_5k"] = stats.ratio(many.cpu_ms, few.cpu_ms)
     return found
 
 
@@ -217,12 +224,21 @@ def _of_region(region: Region) -> Iterator[str]:
     if region.grown is not None:
         grown = region.grown
         yield _line(f"region: with {grown.cases} cases stored", grown.latency, grown.burst.per_s)
+    yield from told_of_choosing(region.choosing)
     yield ""
     yield from (f"  {name}: {ms:.2f} ms at p50" for name, ms in light.stages_p50_ms.items())
     for what, each in region.events_per_s.items():
         yield f"  events a second {what}: {'  '.join(f'{one} {rate:.0f}' for one, rate in each.items())}"
     if region.per_case is not None:
         yield f"  {region.per_case.commits:.2f} transactions that write, a case"
+
+
+def told_of_choosing(choosing: tuple[Choice, Choice] | None) -> Iterator[str]:
+    """A line for each size."""
+    for one in choosing or ():
+        spent = f"{one.cpu_ms:.2f} ms of CPU ({one.service_ms:.2f} service, {one.database_ms:.2f} database; aim: 5)"
+        first = f"{one.first_ms:.2f} ms the first time after a change"
+        yield f"  choosing among {one.peers} peers: {spent}, {one.p50_ms:.2f} ms at p50; {first}"
 
 
 def hot(folder: Path, lines: int = 15) -> str:

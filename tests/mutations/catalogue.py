@@ -56,6 +56,20 @@ MUTATIONS: tuple[Mutation, ...] = (
         test="tests/integration/shared/test_timers.py",
     ),
     Mutation(
+        "the round that lets copies follow",
+        "services/intake/actions/following.py",
+        "for agency in sorted(found & {*agencies})]",
+        "for agency in sorted(found & {*agencies})][:0]",
+        test="tests/integration/intake_agency/test_pool.py",
+    ),
+    Mutation(
+        "the new stamp of changed people",
+        "services/matching/migrations/0016_pre_rosters.sql",
+        "ON CONFLICT (agency_id) DO UPDATE SET stamp = excluded.stamp",
+        "ON CONFLICT (agency_id) DO NOTHING",
+        test="tests/integration/matching/test_rosters.py",
+    ),
+    Mutation(
         "the fence of a timer",
         "shared/timers.py",
         """    if status != f"DELETE {len(left)}":

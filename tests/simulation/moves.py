@@ -49,7 +49,7 @@ def choose(scheduler: random.Random, region: Region, asked: int, most: int) -> M
     kinds["fire"] = 14 if region.ringing else 0
     kinds["thaw"] = 2 if region.frozen else 0
     kinds["ask"] = 4 if asked < most else 0
-    kinds["staff"] = 0.25
+    kinds["staff"] = 0.5
     kinds["spoil"] = 0.6 if asked else 0
     kinds["ask_again"] = 0.5 if asked else 0
     kinds["act"] = 3 if asked else 0

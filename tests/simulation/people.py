@@ -10,13 +10,16 @@ import hashlib
 import random
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from services.intake.actions import directory, requester
+from services.intake.actions import availability, conflicts, directory, pool, requester
 from services.intake.actions.requests import Submission, submit
 from services.intake.domain.acts import Act, Another, AskPeer, Choose, Close, Emergency, Release, Unconsented, Wait
+from services.intake.domain.calendars import Calendar
 from services.intake.domain.codes import CODE_BYTES, code_from, hash_of
+from services.intake.domain.conflicts import Conflicts
 from services.intake.domain.notices import Notices
 from services.intake.domain.request import Reach, Request
 from services.intake.domain.upload import rows_of_json
@@ -36,7 +39,7 @@ from shared.types import REGION, CaseId, Relation, Urgency
 from tests.simulation.post import Mail
 from tests.simulation.region import Region
 from tests.simulation.replica import Fate
-from tests.simulation.town import PIN, PIN_COST, Program, Town, people_of
+from tests.simulation.town import LENT, PEERS, PIN, PIN_COST, PROGRAMS, Program, Town, borrow, people_of, set_policy
 from tests.simulation.watch import Watch
 
 T = TypeVar("T")
@@ -49,6 +52,7 @@ ACTS: dict[str, Act] = {
     "wait": Wait(),
     "refuse-consent": Unconsented(),
 }
+INCIDENT = "26-1042"
 SELDOM = {"withdraw": 1, "close": 2, "emergency": 1, "another-peer": 2}
 """How likely an act is, where it is not 6."""
 ASKED = (
@@ -69,6 +73,21 @@ class Requester:
     case: CaseId | None = None
     answered: bool = False
     withdrawn: bool = False
+
+
+def _about_me(dice: random.Random, program: Program) -> dict[str, Any] | None:
+    """What somebody says of themselves: mostly nothing."""
+    return dice.choice(
+        [
+            None,
+            None,
+            None,
+            {"unit": "unit 1", "unit_agreed": dice.random() < 0.3},
+            {"incident": INCIDENT},
+            {"me": dice.choice(sorted(program.people)), "unit_agreed": dice.random() < 0.5},
+            {"me": f"Max {program.slug} a"},
+        ]
+    )
 
 
 def nearest(dice: int, among: Iterable[tuple[str, T]]) -> T | None:
@@ -92,8 +111,10 @@ class People:
         """Whom requesters do not want to meet, and what they were told."""
         for one in self.requesters:
             if one.case is not None and one.case not in watch.avoided:
-                people = one.program.people
-                watch.avoided[one.case] = frozenset(people[name] for name in one.request.avoid_people)
+                people, about = one.program.people, one.request.about_me
+                # Nobody is asked to support themselves either.
+                me = [about.me] if about is not None and about.me in people else []
+                watch.avoided[one.case] = frozenset(people[name] for name in (*one.request.avoid_people, *me))
         for case in self._told_paged:
             watch.claims_paged(case)
         self._told_paged.clear()
@@ -168,7 +189,8 @@ class People:
                 "choose": dice.choice(["anyone", "anyone", "shortlist"]),
                 "release": dice.choice(["on_accept", "on_accept", "ask_me"]),
                 "avoid_people": dice.sample(sorted(program.people), dice.choice([0, 0, 1, 2])),
-                "about_me": {"unit": "unit 1"} if dice.random() < 0.3 else None,
+                "wanted_people": dice.sample(sorted(program.people), dice.choice([0, 0, 0, 1])),
+                "about_me": _about_me(dice, program),
                 "reach": reach.model_dump() if reach else None,
                 "notice": {"version": notice.version},
                 "code_hash": hash_of(code),
@@ -209,8 +231,9 @@ class People:
             return False
         what = dice.choices(can, [SELDOM.get(name, 6) for name in can])[0]
         person = dice.choice(listed).person if what == "choose" and listed and dice.random() < 0.8 else None
+        waits = person is not None and dice.random() < 0.4
         async with db.transaction([door.agency_id, REGION]) as tx:
-            await self._does(tx, door, what, Choose(person))
+            await self._does(tx, door, what, Choose(person, wait=waits))
         return what == "withdraw"
 
     async def _does(self, tx: Transaction, door: Door, what: str, choice: Choose) -> None:
@@ -231,10 +254,88 @@ class People:
                 await requester.act(tx, door, ACTS[what])
 
     async def staff(self, dice: random.Random, fate: Fate | None) -> None:
-        """An agency uploads its directory: somebody of its team has left, or is back."""
+        """An agency says something of its people: who they are, when they are there, who must not meet."""
+        await dice.choice([self._directory, self._directory, self._calendar, self._conflicts, self._pool])(dice, fate)
+
+    async def _calendar(self, dice: random.Random, fate: Fate | None) -> None:
+        """Somebody goes on leave, has a rota, or neither any more."""
         program, number = dice.choice(self._town.programs), dice.randrange(2)
-        listed = people_of(program.slug, program.structure)
-        left = {one["person_ref"] for one in listed if one["role"] != "member" and dice.random() < 0.2}
+        now: datetime = await self._region.sql.fetchval("SELECT region.now()")
+        start = now.replace(tzinfo=None, microsecond=0) - timedelta(hours=dice.choice([1, 9, 20]))
+        entry = {
+            "means": dice.choice(["away", "there"]),
+            "start": start.isoformat(),
+            "end": (start + timedelta(hours=dice.choice([2, 12, 48]))).isoformat(),
+            "repeats": dice.choice([None, "FREQ=DAILY;INTERVAL=2"]),
+        }
+        wanted = Calendar.model_validate(
+            {"alone": dice.random() < 0.2, "entries": [entry] if dice.random() < 0.7 else []}
+        )
+
+        async def work() -> None:
+            await availability.put(
+                self._region.replicas["intake"][number].db,
+                self._region.office.keyring,
+                lambda _: wanted,
+                agency_id=program.agency_id,
+                person_ref=f"P{dice.choice([*range(PEERS), LENT, LENT])}",
+                actor=program.agency_id,
+                matches=lambda _: None,
+            )
+
+        await self.at_door("intake", number, work, fate)
+
+    async def _conflicts(self, dice: random.Random, fate: Fate | None) -> None:
+        """An agency lists who must not meet, or nobody any more."""
+        program, number = dice.choice(self._town.programs), dice.randrange(2)
+        listed = [
+            {"kind": "evaluator", "people": [f"P{dice.randrange(PEERS)}"]},
+            {"kind": "incident", "reference": INCIDENT, "people": [f"P{n}" for n in range(2)]},
+            {"kind": "investigation", "people": [f"P{dice.randrange(PEERS)}", "M0"]},
+        ]
+        wanted = Conflicts.model_validate({"conflicts": dice.sample(listed, dice.randint(0, 3))})
+
+        async def work() -> None:
+            await conflicts.put_conflicts(
+                self._region.replicas["intake"][number].db,
+                self._region.office.keyring,
+                wanted,
+                agency_id=program.agency_id,
+                actor=program.agency_id,
+                matches=lambda _: None,
+            )
+
+        await self.at_door("intake", number, work, fate)
+
+    async def _pool(self, dice: random.Random, fate: Fate | None) -> None:
+        """An agency takes whom others offer, or some of them; or it leaves the pool, or comes back."""
+        at, number = dice.randrange(len(PROGRAMS)), dice.randrange(2)
+        program, db = self._town.programs[at], self._region.replicas["intake"][number].db
+        keyring, share = self._region.office.keyring, dice.random()
+
+        async def work() -> None:
+            if share < 0.3:
+                await set_policy(db, program.agency_id, PROGRAMS[at][2] | {"pool": share < 0.2})
+                return
+            offered = await pool.look(db, keyring, agency_id=program.agency_id, actor=program.agency_id)
+            people = [one.peer for one in offered.peers if one.original]
+            await borrow(db, keyring, program, people if share < 0.7 else people[::2])
+
+        await self.at_door("intake", number, work, fate)
+
+    async def _directory(self, dice: random.Random, fate: Fate | None) -> None:
+        """Somebody of the team has left, or is back; somebody has another superior."""
+        program, number = dice.choice(self._town.programs), dice.randrange(2)
+        listed = [
+            one | {"supervisor_ref": dice.choice(["C0", "C1"])} if "supervisor_ref" in one else one
+            for one in people_of(program.slug, program.structure)
+        ]
+        leaves = {f"P{LENT}": 0.5}
+        left = {
+            ref
+            for one in listed
+            if one["role"] != "member" and dice.random() < leaves.get(ref := one["person_ref"], 0.2)
+        }
         rows = rows_of_json({"people": [one for one in listed if one["person_ref"] not in left]})
 
         async def work() -> None:

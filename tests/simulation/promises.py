@@ -34,11 +34,24 @@ SELECT case_id, count(*) FROM matching.assignments WHERE state <> 'ended' GROUP 
 SELECT case_id, count(*) FROM matching.offers WHERE state = 'accepted' GROUP BY case_id HAVING count(*) > 1""",
     "I2 loads-do-not-add-up": """
 SELECT peer_id, open, crisis, ordinary, urgent FROM matching.peer_load
-  LEFT JOIN (SELECT person_id, count(*) FILTER (WHERE NOT crisis) AS ordinary, count(*) FILTER (WHERE crisis) AS urgent
-               FROM (SELECT person_id, crisis FROM matching.offers WHERE state = 'pending' UNION ALL
-                     SELECT person_id, crisis FROM matching.assignments WHERE state <> 'ended') every
-              GROUP BY person_id) held ON person_id = peer_id
+  LEFT JOIN (SELECT carrier, count(*) FILTER (WHERE NOT crisis) AS ordinary, count(*) FILTER (WHERE crisis) AS urgent
+               FROM (SELECT coalesce(bearer, person_id) AS carrier, crisis
+                       FROM matching.offers WHERE state = 'pending' UNION ALL
+                     SELECT coalesce(bearer, person_id), crisis FROM matching.assignments WHERE state <> 'ended') every
+              GROUP BY carrier) held ON carrier = peer_id
  WHERE (open, crisis) <> (coalesce(ordinary, 0), coalesce(urgent, 0))""",
+    # Whoever is lent is with the borrower what they are at home, and only as long as both sides want it.
+    "I2 a-copy-is-not-its-original": """
+SELECT c.agency_id, c.person_id FROM intake.people c
+  LEFT JOIN (intake.lendings l
+        JOIN intake.people o ON o.person_id = l.home_person AND o.agency_id = l.home_agency
+         AND o.active AND 'regional' = ANY (o.attributes)
+        JOIN intake.agencies h ON h.agency_id = l.home_agency AND h.policy @> '{"pool": true}'
+        JOIN intake.agencies b ON b.agency_id = l.agency_id AND b.policy @> '{"pool": true}')
+    ON l.agency_id = c.agency_id AND l.home_person = c.bearer
+ WHERE c.bearer IS NOT NULL
+   AND (c.active <> (o.person_id IS NOT NULL)
+        OR o.person_id IS NOT NULL AND (o.windows, o.hours_alone, o.hours) <> (c.windows, c.hours_alone, c.hours))""",
     # What may be sent again after a lost answer is sent once more, and no further.
     "I3 sent-twice": """
 SELECT intent_id, template, count(*) FROM notify.attempts a JOIN notify.intents USING (intent_id)

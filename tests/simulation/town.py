@@ -8,16 +8,18 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from services.intake.actions import agencies, directory, duty
+from services.intake.actions import agencies, directory, duty, pool
 from services.intake.actions.duty import DutyPerson
 from services.intake.actions.keys import Caller
 from services.intake.domain.agency import Agency
+from services.intake.domain.pool import Borrowed
 from services.intake.domain.structure import Dates, Wanted
 from services.intake.domain.upload import rows_of_json
 from services.notify.actions.desk import Desk
 from shared import clock, doors
 from shared.db import Database
 from shared.types import AgencyId, PersonId, Structure
+from shared.vault import Keyring
 from tests.simulation.ground import operator
 from tests.simulation.region import Region
 
@@ -25,7 +27,9 @@ PIN = "482915"
 PIN_COST = 2
 """A PIN is tried thousands of times here: its hash costs next to nothing."""
 PEERS, MEMBERS = 5, 4
-_PROGRAMS: Sequence[tuple[str, Structure, dict[str, Any]]] = (
+LENT = PEERS - 1
+"""This peer of every agency may be lent to others."""
+PROGRAMS: Sequence[tuple[str, Structure, dict[str, Any]]] = (
     ("ash", Structure.TEAM_COORDINATOR, {"grace_s": 3600}),
     ("birch", Structure.CLINICAL_ADVISOR, {"grace_s": 0, "routine": {"answer_within_s": 600}}),
     ("cedar", Structure.CLINICAL_SUPERVISOR, {"grace_s": 7200, "urgent": {"offers_out": 3}}),
@@ -63,6 +67,7 @@ def people_of(slug: str, structure: Structure) -> list[dict[str, Any]]:
             "designated_from": "2020-01-01",
             "trained_until": "2099-12-31",
             "offers": ["talk", "ride"],
+            "attributes": ["regional"] if n == LENT else [],
         }
         for n in range(PEERS)
     ]
@@ -92,19 +97,22 @@ async def build(region: Region) -> Town:
     """Take on the agencies, upload their directories, name duty coordinators, and let everybody verify."""
     db, keyring, town = region.replicas["intake"][0].db, region.office.keyring, Town()
     async with operator(region.database, "intake") as by_hand:
-        for slug, structure, _ in _PROGRAMS:
+        for slug, structure, _ in PROGRAMS:
             agency_id = AgencyId(clock.random_id())
             await agencies.add_agency(by_hand, keyring, _agency(agency_id, slug), structure=_wanted(structure))
             town.programs.append(Program(agency_id, slug, structure))
         for n in range(2):
             await duty.add_duty(by_hand, keyring, DutyPerson(f"Drew {'ab'[n]}", f"d{n}@region.test", "en", "UTC"))
-    for program, (slug, structure, policy) in zip(town.programs, _PROGRAMS, strict=True):
+    for program, (slug, structure, policy) in zip(town.programs, PROGRAMS, strict=True):
         agency_id = program.agency_id
-        await _policy(db, agency_id, policy)
+        await set_policy(db, agency_id, policy | {"pool": True})
         rows = rows_of_json({"people": people_of(slug, structure)})
         await directory.put_directory(
             db, keyring, rows, agency_id=agency_id, actor=clock.random_id(), matches=lambda _: None
         )
+    for program in town.programs[:3]:
+        offered = await pool.look(db, keyring, agency_id=program.agency_id, actor=program.agency_id)
+        await borrow(db, keyring, program, [one.peer for one in offered.peers if one.original])
     region.stir_all()
     await region.settle()
     await _learn_names(region, town)
@@ -123,13 +131,20 @@ async def _learn_names(region: Region, town: Town) -> None:
     pepper = region.office.pepper
     mails = {doors.keyed_hash(pepper, "link:verify", one.token): one.address for one in region.post.arrived}
     rows = await region.sql.fetch(
-        "SELECT d.hash, l.person_id FROM notify.doors d JOIN notify.links l ON l.link_id = d.subject"
+        "SELECT d.hash, l.person_id, l.agency_id FROM notify.doors d JOIN notify.links l ON l.link_id = d.subject"
     )
-    persons = {mails[row["hash"]]: PersonId(row["person_id"]) for row in rows}
+    persons = {(mails[row["hash"]], row["agency_id"]): PersonId(row["person_id"]) for row in rows}
+    every = [one for program in town.programs for one in people_of(program.slug, program.structure)]
     for program in town.programs:
-        listed = people_of(program.slug, program.structure)
-        unwanted = [one for one in listed if one["role"] in {"peer", "coordinator"}]
-        program.people.update({one["name"]: persons[one["contact"]] for one in unwanted})
+        unwanted = [one for one in every if one["role"] in {"peer", "coordinator"}]
+        found = {one["name"]: persons.get((one["contact"], program.agency_id)) for one in unwanted}
+        program.people.update({name: person for name, person in found.items() if person is not None})
+
+
+async def borrow(db: Database, keyring: Keyring, program: Program, peers: Sequence[PersonId]) -> None:
+    """The agency has taken these of the pool from now on, and designated them."""
+    wanted = Borrowed.model_validate({"peers": [{"peer": one, "designated_from": "2020-01-01"} for one in peers]})
+    await pool.take(db, keyring, wanted, agency_id=program.agency_id, actor=program.agency_id, matches=lambda _: None)
 
 
 def _agency(agency_id: AgencyId, slug: str) -> Agency:
@@ -152,6 +167,7 @@ def _wanted(structure: Structure) -> Wanted:
     return Wanted(structure=structure, contract=contract)
 
 
-async def _policy(db: Database, agency_id: AgencyId, policy: dict[str, Any]) -> None:
+async def set_policy(db: Database, agency_id: AgencyId, policy: dict[str, Any]) -> None:
+    """What the agency sets instead of the defaults."""
     caller = Caller(agency_id, UUID(int=0), frozenset())
     await agencies.put_policy(db, caller, policy, matches=lambda _: None)

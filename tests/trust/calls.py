@@ -21,7 +21,7 @@ MOMENTS = {"given", "expires", "withdrawn"}
 """Of a consent: when. By the same name other things are told, which have to be the same."""
 _FRESH = re.compile(r'(name="(?:nonce|code|key)" value=")[^"]*(")')
 _SPOKEN_CODE = re.compile(r"(?:[A-Za-z0-9_-]{4} ){5}[A-Za-z0-9_-]{2}")
-LARGE = 1 << 20
+LARGE = 128 * 1024
 TOO_MANY = 429
 COUNTED = "/o/"
 """The one page of notify that is counted when it is only opened: it has no PIN."""

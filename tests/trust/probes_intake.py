@@ -19,6 +19,8 @@ BUTTONS = (
 """What can be pressed at the page of a case."""
 DIRECTORY, POLICY, KEYS, CASE = "/v1/agency/directory", "/v1/agency/policy", "/v1/agency/keys", "/v1/case"
 VERIFICATIONS = f"{DIRECTORY}/verifications"
+CONFLICTS, AVAILABILITY, COVERAGE = "/v1/agency/conflicts", "/v1/agency/availability", "/v1/agency/coverage"
+TALLY, POOL, DRILLS = "/v1/agency/tally", "/v1/agency/pool", "/v1/agency/drills"
 STRUCTURE, RESOURCES, LISTED = "/v1/agency/structure", "/v1/agency/resources", "/v1/resources"
 
 
@@ -216,6 +218,59 @@ def _checked(world: World, changed: Mapping[str, object]) -> Call:
     return api("PUT", f"{DIRECTORY}?check=true", people, bearer=world.mine.agency.key)
 
 
+def of_person(method: str) -> Probe:
+    """A person of another agency is nobody here, by whatever they are called."""
+
+    async def probe(world: World) -> AsyncIterator[Pair]:
+        key, theirs = world.mine.agency.key, world.theirs
+        body: dict[str, object] | None = {"entries": []} if method == "PUT" else None
+        headers = {"If_Match": "*"} if method == "PUT" else {}
+        for one in (*theirs.persons, "X-of-theirs"):
+            yield Pair(
+                api(method, f"{AVAILABILITY}/{one}", body, bearer=key, **headers),
+                api(method, f"{AVAILABILITY}/{uuid4()}", body, bearer=key, **headers),
+            )
+
+    return probe
+
+
+async def swapping(world: World) -> AsyncIterator[Pair]:
+    """Nor can anything be swapped with one of them."""
+    key, when = world.mine.agency.key, {"start": "2030-01-01", "end": "2030-01-02"}
+    for one in world.theirs.persons:
+        for mine, other in (("gives", "takes"), ("takes", "gives")):
+            yield Pair(
+                api("POST", f"{AVAILABILITY}/swaps", {mine: one, other: str(uuid4()), **when}, bearer=key),
+                api("POST", f"{AVAILABILITY}/swaps", {mine: str(uuid4()), other: str(uuid4()), **when}, bearer=key),
+            )
+
+
+async def conflicting(world: World) -> AsyncIterator[Pair]:
+    """A person of another agency is nobody here, by whatever they are called."""
+    key, theirs = world.mine.agency.key, world.theirs
+
+    def listed(person: str) -> Call:
+        said = {"conflicts": [{"kind": "evaluator", "people": [person]}]}
+        return api("PUT", CONFLICTS, said, bearer=key, If_None_Match="*")
+
+    for one in (*theirs.persons, *(str(one["name"]) for one in theirs.agency.people)):
+        yield Pair(listed(one), listed(str(uuid4())))
+
+
+async def borrowing(world: World) -> AsyncIterator[Pair]:
+    """Whoever does not offer themselves to the region is nobody to another agency, even where both take part."""
+    region, key = world.town.region, world.mine.agency.key
+    stands = (await answered(region, api("GET", POLICY, bearer=key))).json()["overrides"]
+    joined = await answered(region, api("PUT", POLICY, stands | {"pool": True}, bearer=key, If_Match="*"))
+    assert joined.status == 200
+
+    def taken(person: str) -> Call:
+        return api("PUT", POOL, {"peers": [{"peer": person}]}, bearer=key, If_None_Match="*")
+
+    for one in world.theirs.persons:
+        yield Pair(taken(one), taken(str(uuid4())))
+
+
 def replacing(path: str, document: object) -> Probe:
     """Another agency's tag is stale here."""
 
@@ -245,11 +300,45 @@ async def making_keys(world: World) -> AsyncIterator[Pair]:
     )
 
 
+async def practising(world: World) -> AsyncIterator[Pair]:
+    """The other agency's Idempotency-Key begins a case of one's own, with a code of its own."""
+    key = world.mine.agency.key
+    yield Pair(
+        api("POST", DRILLS, {"urgency": "emergency"}, bearer=key, Idempotency_Key=world.theirs.closing_key),
+        api("POST", DRILLS, {"urgency": "emergency"}, bearer=key, Idempotency_Key=unknown()),
+    )
+
+
 async def revoking(world: World) -> AsyncIterator[Pair]:
     """A key of another agency is unknown, and so is anything else of theirs."""
     key = world.mine.agency.key
     for one in (*world.theirs.credentials, *world.theirs.persons[:1], str(world.theirs.agency.agency_id)):
         yield Pair(api("DELETE", f"{KEYS}/{one}", bearer=key), api("DELETE", f"{KEYS}/{uuid4()}", bearer=key))
+
+
+async def entering_the_team(world: World) -> AsyncIterator[Pair]:
+    """A key of another agency opens this one's page as little as one that nobody has."""
+    path = f"/a/{world.mine.agency.slug}/team"
+    for one in (world.theirs.agency.key, world.theirs.asked.code, world.mine.asked.code):
+        yield Pair(page("intake", path, {"key": one}), page("intake", path, {"key": unknown()}))
+
+
+def of_the_team(last: str, fields: Mapping[str, str] | None) -> Probe:
+    """A session of one agency's team page opens nothing at another's, nor does a requester's."""
+
+    async def probe(world: World) -> AsyncIterator[Pair]:
+        mine, theirs = f"/a/{world.mine.agency.slug}/team", f"/a/{world.theirs.agency.slug}/team"
+        opened = await answered(world.town.region, page("intake", mine, {"key": world.mine.agency.key}))
+        cookie = opened.headers["set-cookie"].partition(";")[0]
+        assert cookie.startswith("t=")
+        for one in (cookie, world.mine.page_session):
+            told = dict(fields) if fields is not None else None
+            yield Pair(
+                page("intake", theirs + last, told, cookie=one),
+                page("intake", theirs + last, told, cookie=like(cookie)),
+            )
+
+    return probe
 
 
 async def page_of_asking(world: World) -> AsyncIterator[Pair]:
@@ -314,6 +403,17 @@ async def pressing(world: World) -> AsyncIterator[Pair]:
         )
 
 
+async def going_elsewhere(world: World) -> AsyncIterator[Pair]:
+    """A session of one agency's page moves nothing at another's."""
+    mine, theirs = world.mine, world.theirs
+    fields = {"agency": mine.agency.slug, "screen": "move"}
+    for there, session in ((theirs.agency.slug, mine.page_session), (mine.agency.slug, theirs.page_session)):
+        path = f"/a/{there}/elsewhere"
+        yield Pair(
+            page("intake", path, fields, cookie=session), page("intake", path, fields, cookie=like(mine.page_session))
+        )
+
+
 PUBLIC_FILE = "the same bytes for everybody; it reads nothing of the request"
 DEADMAN = "names of services and checks, and ages; it knows no agency"
 HEALTH = "what this process needs, by name; it knows no agency"
@@ -335,6 +435,10 @@ PROBES: Mapping[Door, Probe | Nothing] = {
         (method, f"{CASE}/consents/{{recipient}}"): all_of(bearers(method, f"{CASE}/consents/clinician"), recipients)
         for method in ("PUT", "DELETE")
     },
+    ("PUT", f"{CASE}/agency"): bearers(
+        "PUT", f"{CASE}/agency", {"agency": "x", "notice": {"version": "1"}, "code_hash": "A" * 43}
+    ),
+    ("POST", "/a/{slug}/elsewhere"): going_elsewhere,
     ("GET", "/v1/agency"): all_of(bearers("GET", "/v1/agency", codes=False), naming("/v1/agency")),
     ("GET", DIRECTORY): all_of(bearers("GET", DIRECTORY, codes=False), naming(DIRECTORY)),
     ("PUT", DIRECTORY): all_of(bearers("PUT", DIRECTORY, {"people": []}, codes=False), replacing_directory),
@@ -351,6 +455,32 @@ PROBES: Mapping[Door, Probe | Nothing] = {
         bearers("PUT", RESOURCES, {"resources": []}, codes=False, If_Match="*"),
         replacing(RESOURCES, {"resources": []}),
     ),
+    ("PUT", CONFLICTS): all_of(
+        bearers("PUT", CONFLICTS, {"conflicts": []}, codes=False, If_None_Match="*"), conflicting
+    ),
+    **{
+        (method, f"{AVAILABILITY}/{{person_ref}}"): all_of(
+            bearers(method, f"{AVAILABILITY}/x", {"entries": []} if method == "PUT" else None, codes=False),
+            of_person(method),
+        )
+        for method in ("GET", "PUT")
+    },
+    ("POST", f"{AVAILABILITY}/swaps"): all_of(bearers("POST", f"{AVAILABILITY}/swaps", {}, codes=False), swapping),
+    ("GET", COVERAGE): all_of(bearers("GET", COVERAGE, codes=False), naming(COVERAGE)),
+    ("GET", TALLY): all_of(bearers("GET", TALLY, codes=False), naming(TALLY)),
+    ("PUT", TALLY): bearers("PUT", TALLY, {"month": "2026-11-01", "counts": {"errand": 1}}, codes=False),
+    ("GET", POOL): all_of(bearers("GET", POOL, codes=False), naming(POOL)),
+    ("PUT", POOL): all_of(bearers("PUT", POOL, {"peers": []}, codes=False, If_None_Match="*"), borrowing),
+    ("POST", DRILLS): all_of(bearers("POST", DRILLS, {}, codes=False, Idempotency_Key="fresh-drill"), practising),
+    ("GET", "/a/{slug}/team"): of_the_team("", None),
+    ("POST", "/a/{slug}/team"): entering_the_team,
+    ("POST", "/a/{slug}/team/tally"): of_the_team("/tally", {"month": "2026-11-01", "errand": "1"}),
+    ("GET", "/a/{slug}/team/person"): of_the_team("/person?ref=P1", None),
+    ("POST", "/a/{slug}/team/person"): of_the_team("/person", {"was": "P1", "act": "remove"}),
+    ("POST", "/a/{slug}/team/away"): of_the_team("/away", {"ref": "P1", "start": "2030-01-01", "end": "2030-01-02"}),
+    ("POST", "/a/{slug}/team/pool"): of_the_team("/pool", {"peer": str(uuid4()), "act": "take"}),
+    ("POST", "/a/{slug}/team/drill"): of_the_team("/drill", {}),
+    ("POST", "/a/{slug}/team/leave"): of_the_team("/leave", {}),
     ("GET", LISTED): public(LISTED + "?agency={slug}"),
     ("GET", KEYS): all_of(bearers("GET", KEYS, codes=False), naming(KEYS)),
     ("POST", KEYS): all_of(bearers("POST", KEYS, {}, codes=False, Idempotency_Key="fresh"), making_keys),

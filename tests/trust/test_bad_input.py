@@ -19,8 +19,14 @@ from tests.trust.town import OPEN_DOORS, Agency, Town
 TYPED = "Typed-by-Somebody-4711"
 """Stands in every bad input, and must not in any answer or log."""
 REQUESTS = "/v1/agencies/{slug}/requests"
-VERIFICATIONS = "/v1/agency/directory/verifications"
-LIMIT, DIRECTORY_LIMIT = 32 * 1024, 16 * 1024 * 1024
+VERIFICATIONS, DRILLS = "/v1/agency/directory/verifications", "/v1/agency/drills"
+LIMIT = 32 * 1024
+LARGER = {
+    "/v1/agency/directory": 16 * 1024 * 1024,
+    "/v1/agency/conflicts": 1024 * 1024,
+    "/v1/agency/availability/swaps": 256 * 1024,
+    "/v1/agency/pool": 64 * 1024,
+}
 JSON = {"Content-Type": "application/json"}
 
 
@@ -51,12 +57,18 @@ class Office:
             Place("POST", REQUESTS.replace("{slug}", self.agency.slug), True, {}),
             Place("PUT", "/v1/case/choice", True, code),
             Place("PUT", "/v1/case/reach", True, code),
+            Place("PUT", "/v1/case/agency", True, code),
             Place("PUT", "/v1/agency/directory", False, key | {"If-Match": "*"}),
             Place("PUT", "/v1/agency/directory?check=true", False, key),
             Place("POST", VERIFICATIONS, False, key),
             Place("PUT", "/v1/agency/policy", False, key | {"If-Match": "*"}),
             Place("PUT", "/v1/agency/structure", False, key | {"If-Match": "*"}),
             Place("PUT", "/v1/agency/resources", False, key | {"If-Match": "*"}),
+            Place("PUT", "/v1/agency/tally", False, key),
+            Place("POST", "/v1/agency/availability/swaps", False, key),
+            Place("PUT", "/v1/agency/conflicts", False, key | {"If-None-Match": "*"}),
+            Place("PUT", "/v1/agency/pool", False, key | {"If-None-Match": "*"}),
+            Place("POST", DRILLS, False, key | {"Idempotency-Key": "a-drill-of-mine"}),
             Place("POST", "/v1/agency/keys", False, key | {"Idempotency-Key": "a-key-of-mine"}),
         ]
 
@@ -121,8 +133,8 @@ async def test_what_no_door_can_read_is_refused_with_place_and_code_alone(office
     found = []
     for place in office.places:
         for name, (body, allowed) in malformed().items():
-            if name == "empty" and place.path == VERIFICATIONS:
-                # Whoever names nobody means everybody who has verified nothing.
+            if name == "empty" and place.path in {VERIFICATIONS, DRILLS}:
+                # Whoever names nobody means everybody who has verified nothing; a drill has a default.
                 continue
             answer = await office.say(place, body)
             found += [(place.path, name, one) for one in wrong(answer, theirs=place.theirs)]
@@ -183,7 +195,7 @@ async def test_every_field_of_a_request_is_named_by_its_pointer(office: Office) 
 async def test_what_is_too_large_is_refused_at_every_door(office: Office) -> None:
     found = []
     for place in office.places:
-        limit = DIRECTORY_LIMIT if place.path.partition("?")[0].endswith("/directory") else LIMIT
+        limit = LARGER.get(place.path.partition("?")[0], LIMIT)
         answer = await office.say(place, (TYPED * (limit // len(TYPED) + 1)).encode())
         found += [(place.path, one) for one in wrong(answer, theirs=place.theirs)]
         if (answer.status, answer.json()["type"]) != (413, "/problems/body-too-large"):

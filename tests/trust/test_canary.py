@@ -51,8 +51,8 @@ logging.getLogger("control").warning("leaked: %s", sys.argv[1])
 
 def planted(tag: str) -> dict[str, str]:
     """Texts that stand nowhere else, by what they are; some with letters that JSON and URLs escape."""
-    # A question with a number in it, or with anything of the reach, would be refused.
-    word = tag.translate(str.maketrans("0123456789", "ghijklmnop"))
+    # A question with a number, or with anything that sounds like the reach, would be refused: no letter of the tag.
+    word = tag.translate(str.maketrans("0123456789abcdef", "ghijklmnopqrstuv"))
     return {
         "peer's name": f"Quirin Zoëllner{tag}",
         "peer's unit": f"Unité Marine {tag}",
@@ -70,6 +70,7 @@ def planted(tag: str) -> dict[str, str]:
         "unlisted name in avoid_people": f"Unlisted Ümlaut{tag}",
         "own unit": f"Night Desk {tag}",
         "own supervisor": f"Lt. Overwatch{tag}",
+        "own name": f"Ofc. Myself{tag}",
         "incident": f"Bridge {tag} of March",
         "reach address": f"reach.{tag}@private.test",
         "reach name": f"Call me Rosalíe{tag}",
@@ -106,6 +107,7 @@ def request(texts: Mapping[str, str]) -> dict[str, object]:
             "unit": texts["own unit"],
             "supervisor": texts["own supervisor"],
             "incident": texts["incident"],
+            "me": texts["own name"],
         },
         "reach": {
             "channel": "mail",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from services.intake.actions import published, structures
+from services.intake.actions import following, published, structures
 from services.intake.actions.keys import Caller, first_key
 from services.intake.domain.agency import SCOPES, Agency, checked
-from services.intake.domain.policy import checked_overrides
+from services.intake.domain.policy import checked_overrides, takes_part
 from services.intake.domain.structure import Wanted
 from services.intake.store import agencies as store
+from services.intake.store import pool
 from shared import audit, doors
 from shared.db import Database
 from shared.doors import Door, keyed_hash
@@ -92,5 +94,7 @@ async def put_policy(
         if dict(agency.policy) == wanted:
             return agency.policy_revision, wanted
         revision = await store.save_policy(tx, caller.agency_id, wanted)
+        await pool.set_member(tx, caller.agency_id, takes_part=takes_part(replace(agency, policy=wanted)))
+        await following.again(tx, [caller.agency_id])
         await audit.record(tx, [audit.Entry(caller.agency_id, "policy.replaced", actor=caller.credential_id)])
     return revision, wanted

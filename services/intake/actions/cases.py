@@ -7,9 +7,9 @@ from datetime import datetime
 
 from services.intake.actions import danger
 from services.intake.domain import course
-from services.intake.domain.acts import Act, Emergency, Endangered, Help, Step, TimeIsUp, Withdraw
+from services.intake.domain.acts import DRILL, Act, Emergency, Endangered, Help, Step, TimeIsUp, Withdraw
 from services.intake.domain.agency import month_of
-from services.intake.domain.case import UNKNOWN, Case, Known, Over, Unknown, outcome_of, stands
+from services.intake.domain.case import UNKNOWN, Case, Known, Over, Unknown, Withdrawn, outcome_of, stands
 from services.intake.domain.request import outreach_of
 from services.intake.store import cases as store
 from services.intake.store import statistics
@@ -74,7 +74,11 @@ class CaseBook:
         ]
         if ended:
             zones = await zones_of(tx, {self._agencies[case] for case, _ in ended})
-            rows = [self._statistic(case, state, zones.get(self._agencies[case], "UTC")) for case, state in ended]
+            rows = [
+                self._statistic(case, state, zones.get(self._agencies[case], "UTC"))
+                for case, state in ended
+                if not state.ask.practice and not _moved(state)
+            ]
             await statistics.add(tx, rows)
         await timers.schedule(tx, [timers.apart(self._agencies[case], self._now) for case, _ in ended])
 
@@ -96,6 +100,11 @@ class CaseBook:
             raise LostClaim
         await forgetting.destroy(tx, "outreach", [outreach_of(case) for case in cases])
         await store.purge(tx, cases)
+
+
+def _moved(state: Case) -> bool:
+    """It is counted where it goes on."""
+    return isinstance(state.stage, Withdrawn) and state.stage.moved
 
 
 def _over(state: Known) -> bool:
@@ -123,15 +132,15 @@ async def act(tx: Transaction, agency_id: AgencyId, case_id: CaseId, what: Act) 
     return after[case_id]
 
 
-async def withdraw(tx: Transaction, agency_id: AgencyId, case_id: CaseId) -> Known:
+async def withdraw(tx: Transaction, agency_id: AgencyId, case_id: CaseId, *, moved: bool = False) -> Known:
     """The requester takes everything back: the key is destroyed and everything purged at once, unless it is held."""
     held = await store.held(tx, [case_id])
-    return await act(tx, agency_id, case_id, Withdraw(held=bool(held)))
+    return await act(tx, agency_id, case_id, Withdraw(held=bool(held), moved=moved))
 
 
 async def fire(tx: Transaction, fired: Sequence[Fired]) -> None:
     """Timers: somebody had to choose or say OK, a case in contact is looked at again, a grace is over."""
-    over = [CaseId(timer.key) for timer in fired if timer.kind == "grace"]
+    over = [CaseId(timer.key) for timer in fired if timer.kind in {"grace", DRILL}]
     held = await store.held(tx, over) if over else set()
     late = {timer.agency_id for timer in fired if timer.kind in CHOICES}
     to_tell = await coordinators_of(tx, late) if late else {}

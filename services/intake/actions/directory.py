@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.intake.actions import names, published
+from services.intake.actions import availability, following, names, published
+from services.intake.actions.agencies import present
 from services.intake.actions.contacts import Points, plan_points
 from services.intake.domain.agency import Agency
 from services.intake.domain.directory import PROGRAM, Entry, Known, Person, Plan, compare, entry_of
-from services.intake.domain.published import Told, facts_of
+from services.intake.domain.policy import asks_training, look_back_days
+from services.intake.domain.published import Told, facts_of, farewell
 from services.intake.domain.upload import MAX_NAMED, Reading, Remark, Row, read_people
 from services.intake.store import agencies as agency_store
+from services.intake.store import bars
 from services.intake.store import people as store
 from services.intake.store.directory import RECORD
 from services.intake.store.people import PersonRow, Point
@@ -66,11 +70,11 @@ def _uploaded(revision: int, plan: Plan, reading: Reading) -> Uploaded:
     )
 
 
-async def _read(keyring: Keyring, agency: Agency, rows: Sequence[Row]) -> tuple[Reading, list[Entry]]:
+async def _read(keyring: Keyring, agency: Agency, rows: Sequence[Row], now: datetime) -> tuple[Reading, list[Entry]]:
     """Check and normalise rows. Thousands of them take a second: another thread lets a crisis pass meanwhile."""
 
     def work() -> tuple[Reading, list[Entry]]:
-        reading = read_people(rows, agency)
+        reading = read_people(rows, agency, training_required=asks_training(agency, now))
         key = keyring.derived("index")
         return reading, [entry_of(key, agency.agency_id, person) for person in reading.required()]
 
@@ -79,8 +83,8 @@ async def _read(keyring: Keyring, agency: Agency, rows: Sequence[Row]) -> tuple[
 
 async def check_directory(db: Database, keyring: Keyring, agency_id: AgencyId, rows: Sequence[Row]) -> Uploaded:
     """A dry run: what the upload would change. Raises `Refused` 422 with every problem; nothing is kept either way."""
-    agency = await _agency(db, agency_id)
-    reading, entries = await _read(keyring, agency, rows)
+    agency, now = await present(db, agency_id)
+    reading, entries = await _read(keyring, agency, rows, now)
     async with db.transaction([agency_id]) as tx:
         plan = compare(await store.known_people(tx, agency_id), entries)
     return _uploaded(agency.directory_revision, plan, reading)
@@ -100,7 +104,8 @@ async def put_directory(
     `matches` gets the directory's revision under the agency's lock and raises `Refused` when the caller has not read
     what stands. Raises `Refused` 422 with every problem.
     """
-    reading, entries = await _read(keyring, await _agency(db, agency_id), rows)
+    stands, now = await present(db, agency_id)
+    reading, entries = await _read(keyring, stands, rows, now)
     async with db.transaction([agency_id]) as tx:
         agency = await agency_store.lock_agency(tx, agency_id)
         if agency is None:
@@ -110,19 +115,24 @@ async def put_directory(
         revision = agency.directory_revision
         if plan.changes or not revision:
             revision = await agency_store.next_directory_revision(tx, agency_id)
+            await _remember(tx, agency, plan)
             await apply_plan(tx, keyring, agency, plan)
+            # Whoever was away from the list has a calendar that nobody has worked out meanwhile.
+            await availability.onward(tx, [known.person_id for _, known in plan.changed])
             await names.again(tx, [agency_id])
+            await following.again(tx, [agency_id])
             await published.daily(tx, [agency_id])
             await audit.record(tx, [audit.Entry(agency_id, "directory.replaced", actor=actor)])
     return _uploaded(revision, plan, reading)
 
 
-async def _agency(db: Database, agency_id: AgencyId) -> Agency:
-    async with db.transaction([agency_id]) as tx:
-        agency = await agency_store.load_agency(tx, agency_id)
-    if agency is None:
-        raise Refused("not-found", 404)
-    return agency
+async def _remember(tx: Transaction, agency: Agency, plan: Plan) -> None:
+    """Under whom people were until now, for as long as the agency looks back."""
+    above = [(known.person_id, entry.supervisor_ref_index) for entry, known in plan.changed]
+    # A day that is not over everywhere is not over.
+    today = (await tx.now() - timedelta(hours=12)).date()
+    until = today + timedelta(days=look_back_days(agency))
+    await bars.remember(tx, agency.agency_id, above, today=today, until=until)
 
 
 @dataclass(frozen=True)
@@ -191,7 +201,7 @@ def _sealed(
 
 
 def _row(one: _Written, zone: str, key: DataKey) -> PersonRow:
-    entry, person = one.entry, one.entry.person
+    entry, person, lent = one.entry, one.entry.person, one.entry.lent
     return PersonRow(
         person_id=one.person_id,
         agency_id=key.subject.agency_id,
@@ -210,8 +220,11 @@ def _row(one: _Written, zone: str, key: DataKey) -> PersonRow:
         designated_to=person.designated_to,
         trained_until=person.trained_until,
         hours=person.hours,
-        time_zone=zone,
+        time_zone=lent.time_zone if lent else zone,
         language=person.language,
+        windows=lent.windows if lent else "",
+        hours_alone=lent is not None and lent.hours_alone,
+        bearer=lent.bearer if lent else None,
     )
 
 
@@ -224,15 +237,18 @@ def _record(person: Person) -> bytes:
 def _facts(agency_id: AgencyId, one: _Written, zone: str, points: Sequence[Point]) -> list[Fact]:
     person = one.entry.person
     if person.role not in PROGRAM:
-        # Members stay in intake; whoever was a peer before has to be taken back.
-        return _farewell(agency_id, one.before, one.revision, zone) if one.before and one.was_told else []
+        # Members stay in intake; whoever was a peer before has to be taken back, and gives back what they have.
+        gone = replace(one.before, role=person.role) if one.before and one.was_told else None
+        return _farewell(agency_id, gone, one.revision, zone) if gone else []
+    lent, before = one.entry.lent, one.before
+    kept = lent or before
     told = Told(
         person_id=one.person_id,
         agency_id=agency_id,
         revision=one.revision,
         active=True,
         role=person.role,
-        time_zone=zone,
+        time_zone=lent.time_zone if lent else zone,
         language=person.language,
         attributes=person.attributes,
         offers=person.offers,
@@ -240,6 +256,9 @@ def _facts(agency_id: AgencyId, one: _Written, zone: str, points: Sequence[Point
         designated_to=person.designated_to,
         trained_until=person.trained_until,
         hours=person.hours,
+        windows=kept.windows if kept else "",
+        hours_alone=kept is not None and kept.hours_alone,
+        bearer=lent.bearer if lent else None,
     )
     return facts_of(told, [(point.point_id, point.sealed) for point in points])
 
@@ -247,9 +266,16 @@ def _facts(agency_id: AgencyId, one: _Written, zone: str, points: Sequence[Point
 def _farewell(agency_id: AgencyId, known: Known, revision: int, zone: str) -> list[Fact]:
     """A person is no longer in the program; nothing about one who never was."""
     gone = Told(
-        known.person_id, agency_id, revision, active=False, role=known.role, time_zone=zone, language=known.language
+        known.person_id,
+        agency_id,
+        revision,
+        active=False,
+        role=known.role,
+        time_zone=zone,
+        language=known.language,
+        bearer=known.bearer,
     )
-    return facts_of(gone, ())
+    return farewell(gone)
 
 
 async def read_directory(

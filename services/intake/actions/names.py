@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -47,7 +47,8 @@ def sealed_people(key: DataKey, people: Sequence[str]) -> bytes | None:
 
 def sealed_about(key: DataKey, about: AboutMe | None) -> bytes | None:
     """What somebody said of themselves, as it is kept."""
-    return key.seal(ABOUT, about.model_dump_json().encode()) if about is not None else None
+    # What was not said is left out: a release before this one may read it, and knows no newer parts.
+    return key.seal(ABOUT, about.model_dump_json(exclude_defaults=True).encode()) if about is not None else None
 
 
 async def again_once(tx: Transaction, now: datetime, named: Sequence[tuple[AgencyId, CaseId]]) -> None:
@@ -55,13 +56,13 @@ async def again_once(tx: Transaction, now: datetime, named: Sequence[tuple[Agenc
     await timers.schedule(tx, [Due(agency, Lane.BULK, ONCE, case, case, 0, now) for agency, case in named])
 
 
-async def again(tx: Transaction, agencies: Collection[AgencyId]) -> None:
+async def again(tx: Transaction, agencies: Collection[AgencyId], *, after: timedelta = timedelta(0)) -> None:
     """Set a round for each of these agencies, which have to be in view."""
-    now = await tx.now()
+    begins = await tx.now() + after
     # A round of its own for every change: one that is under way may have passed a case already.
     number = clock.random_id().int & 0x7FFF_FFFF
     await timers.schedule(
-        tx, [Due(agency, Lane.BULK, ROUND, agency, FIRST, number, now) for agency in sorted(agencies)]
+        tx, [Due(agency, Lane.BULK, ROUND, agency, FIRST, number, begins) for agency in sorted(agencies)]
     )
 
 
@@ -83,7 +84,7 @@ async def _look(tx: Transaction, keyring: Keyring, named: Mapping[CaseId, Named]
     keys = await vault.load(tx, keyring, "case", named)
     opened = {}
     for number, (case, one) in enumerate(named.items()):
-        if (key := keys.get(case)) and (names := _opened(key, one)):
+        if (key := keys.get(case)) and (names := opened_names(key, one)):
             opened[number] = names
     bars = await barring.bars(tx, keyring.derived("index"), opened)
     inputs = [
@@ -94,7 +95,7 @@ async def _look(tx: Transaction, keyring: Keyring, named: Mapping[CaseId, Named]
     await cases.take(tx, inputs)
 
 
-def _opened(key: DataKey, one: Named) -> barring.Named | None:
+def opened_names(key: DataKey, one: Named) -> barring.Named | None:
     """What was typed. One that does not open must not keep the others from being looked at."""
     try:
         people = json.loads(key.open(AVOID, one.avoid_people)) if one.avoid_people else []
@@ -102,4 +103,4 @@ def _opened(key: DataKey, one: Named) -> barring.Named | None:
     except SealBroken:
         log.error("names of a request do not open")
         return None
-    return barring.Named(one.agency_id, tuple(people), about)
+    return barring.Named(one.agency_id, tuple(people), about, listed=one.listed)

@@ -46,6 +46,7 @@ class Peer:
 
     person: PersonId
     available: bool
+    there_from: datetime | None
     card: PersonCard
 
 
@@ -152,7 +153,9 @@ async def peers(tx: Transaction, keyring: Keyring, door: Door) -> list[Peer]:
     cards = await _cards(tx, keyring, door, [one.person for one in listed])
     # Numbers are shown when somebody has accepted, not to choose by.
     return [
-        Peer(one.person, one.available, replace(cards[one.person], shows="")) for one in listed if one.person in cards
+        Peer(one.person, one.available, one.there_from, replace(cards[one.person], shows=""))
+        for one in listed
+        if one.person in cards
     ]
 
 

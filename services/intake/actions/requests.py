@@ -10,7 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.intake.actions import barring, names
-from services.intake.actions.barring import Named, named_in
+from services.intake.actions.barring import Named, Wanted, named_in
 from services.intake.domain import codes, course
 from services.intake.domain.agency import Agency, language_tag
 from services.intake.domain.course import Begun, Direct
@@ -24,6 +24,7 @@ from shared.db import Transaction
 from shared.effects import BEGUN
 from shared.errors import Problem, Refused
 from shared.events.intake import Ask, OutreachAsked, Wishes
+from shared.http.idempotency import digest
 from shared.outbox import Draft
 from shared.timers import Due
 from shared.types import CaseId, Lane, PersonId
@@ -35,12 +36,22 @@ REACH, OUTREACH = "reach", "outreach"
 
 @dataclass(frozen=True)
 class Submission:
-    """A request as it came in at an agency's door. `digest` is keyed and tells two bodies apart."""
+    """A request as it came in at an agency's door. `digest` is keyed and tells two bodies apart.
+
+    `practice`: nobody is waiting. `read_in`: in which language the notice was read, where not in the request's.
+    """
 
     agency: Agency
     request: Request
     digest: bytes
     traceparent: str | None = None
+    practice: bool = False
+    read_in: str | None = None
+
+
+def digest_of(keyring: Keyring, slug: str | None, request: Request) -> bytes:
+    """What tells two requests at an agency's door apart, whatever the order of their fields."""
+    return digest(keyring.derived("idempotency"), f"{slug}\0".encode() + request.canonical())
 
 
 @dataclass(frozen=True)
@@ -63,6 +74,14 @@ class _New:
     submission: Submission
     current: Notice
     read: Notice | None
+
+
+@dataclass(frozen=True)
+class People:
+    """Whom a request names: who must not be asked, and who is wished for."""
+
+    barred: tuple[PersonId, ...]
+    wanted: tuple[PersonId, ...]
 
 
 async def submit(
@@ -107,7 +126,8 @@ def region_too(request: Request) -> bool:
 
 
 def _current(submission: Submission, notices: Notices) -> Notice:
-    return notices.current(submission.agency.jurisdiction, submission.request.relation, _language(submission))
+    language = submission.read_in or _language(submission)
+    return notices.current(submission.agency.jurisdiction, submission.request.relation, language)
 
 
 def _language(submission: Submission) -> str:
@@ -138,14 +158,18 @@ async def _begin(tx: Transaction, keyring: Keyring, now: datetime, fresh: Mappin
     new = list(fresh.values())
     for one in new:
         _refuse_without_clinician(one, now)
-    whose = {n: named_in(one.submission.agency.agency_id, one.submission.request) for n, one in enumerate(new)}
+    whose = {n: named_in(one.submission.agency, one.submission.request) for n, one in enumerate(new)}
     barred = await barring.bars(tx, keyring.derived("index"), whose)
+    wishes = {
+        n: Wanted(one.submission.agency.agency_id, one.submission.request.wanted_people) for n, one in enumerate(new)
+    }
+    wanted = await barring.wanted(tx, keyring.derived("index"), wishes)
     urgent = {n: one.submission.agency for n, one in enumerate(new) if one.submission.request.emergency}
     rungs = await barring.rungs(
         tx, {n: (one.agency_id, barred[n], capabilities_at(one, now)) for n, one in urgent.items()}
     )
     keys = await vault.create(tx, keyring, [subject for one in new for subject in _sealed_for(one)])
-    begun = [_begun(one, barred[n], rungs.get(n, ()), now, keys) for n, one in enumerate(new)]
+    begun = [_begun(one, People(barred[n], wanted[n]), rungs.get(n, ()), now, keys) for n, one in enumerate(new)]
     rows = [
         _row(one, first, keys[one.case_id], named=whose[n])
         for n, (one, first) in enumerate(zip(new, begun, strict=True))
@@ -170,14 +194,14 @@ def _sealed_for(new: _New) -> list[Subject]:
 
 def _begun(
     new: _New,
-    barred: tuple[PersonId, ...],
+    people: People,
     rungs: tuple[tuple[PersonId, ...], ...],
     now: datetime,
     keys: Mapping[UUID, DataKey],
 ) -> Begun:
     request, agency = new.submission.request, new.submission.agency
     direct = Direct(clock.random_id(), clock.random_id()) if request.direct else None
-    ask = _ask(new, barred, now)
+    ask = _ask(new, people, now)
     first = course.begun(ask, now, jurisdiction=agency.jurisdiction, rungs=rungs, direct=direct)
     if request.reach is not None:
         first = replace(first, case=replace(first.case, reach=sealed_reach(keys[new.case_id], request.reach)))
@@ -217,7 +241,7 @@ def sealed_reach(key: DataKey, reach: Reach) -> bytes:
     return key.seal(REACH, reach.normalised().model_dump_json().encode())
 
 
-def _ask(new: _New, barred: tuple[PersonId, ...], now: datetime) -> Ask:
+def _ask(new: _New, people: People, now: datetime) -> Ask:
     request, agency = new.submission.request, new.submission.agency
     return Ask(
         relation=request.relation,
@@ -230,10 +254,12 @@ def _ask(new: _New, barred: tuple[PersonId, ...], now: datetime) -> Ask:
         wishes=Wishes(
             require=request.preferences.require, prefer=request.preferences.prefer, avoid=request.preferences.avoid
         ),
-        bars=barred,
+        bars=people.barred,
+        wanted=people.wanted,
         about=request.about,
         jurisdiction=agency.jurisdiction,
         policy=resolve(agency, request.urgency, now),
+        practice=new.submission.practice,
     )
 
 

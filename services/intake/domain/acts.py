@@ -13,13 +13,16 @@ from shared.events.policy import Capabilities, Policy
 from shared.types import PersonId
 
 TimerKind = Literal["choose", "release", "review", "rest", "grace"]
+DRILL = "drill"
+"""The timer of a practice case, whatever its turn: then it is over."""
 
 
 @dataclass(frozen=True)
 class Choose:
-    """The requester picks a person of the shortlist, or anyone (None)."""
+    """The requester picks a person of the shortlist, or anyone (None). `wait`: until that person is there."""
 
     person: PersonId | None
+    wait: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,13 @@ class Close:
 
 @dataclass(frozen=True)
 class Withdraw:
-    """The requester takes everything back. `held`: a legal hold stands on the case's key."""
+    """The requester takes everything back. `held`: a legal hold stands on the case's key.
+
+    `moved`: it goes on with another agency.
+    """
 
     held: bool = False
+    moved: bool = False
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ Scope = Literal[
     "policy:write",
     "resources:read",
     "resources:write",
+    "conflicts:write",
     "keys:write",
 ]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -59,7 +60,7 @@ class Line:
 class Agency:
     """An agency as it stands. `policy` holds its overrides of the region's defaults, validated when they were set.
 
-    `revision`, `policy_revision`, `directory_revision` and `resources_revision` (0: never set) only grow.
+    The revisions (of what was never set: 0) only grow.
     `programs` are its structures in the order of their beginnings, `crisis` the crisis resources of agency and region.
     The region has neither slug nor mail domain.
     """
@@ -80,6 +81,8 @@ class Agency:
     directory_revision: int = 0
     programs: tuple[Program, ...] = ()
     resources_revision: int = 0
+    conflicts_revision: int = 0
+    pool_revision: int = 0
     crisis: tuple[Listing, ...] = ()
 
     @property
@@ -110,10 +113,14 @@ def known_zone(name: str) -> bool:
     return True
 
 
+def day_of(now: datetime, zone: str) -> date:
+    """The day that it is at `now` in this zone; a zone that is not known counts as UTC."""
+    return now.astimezone(ZoneInfo(zone) if known_zone(zone) else UTC).date()
+
+
 def month_of(now: datetime, zone: str) -> date:
-    """The first day of the month that it is at `now` in this zone; a zone that is not known counts as UTC."""
-    place = ZoneInfo(zone) if known_zone(zone) else UTC
-    return now.astimezone(place).date().replace(day=1)
+    """The first day of the month, as `day_of`."""
+    return day_of(now, zone).replace(day=1)
 
 
 def language_tag(text: str) -> str | None:

@@ -30,6 +30,7 @@ class Choice:
 
     person: PersonId
     available: bool
+    there_from: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,10 @@ class Support:
 
 @dataclass(frozen=True)
 class Searching:
-    """Peers are being looked for, or will be asked in a moment."""
+    """Peers are being looked for, or will be asked in a moment. `waits`: for the one whom the requester has picked."""
 
     due: datetime
+    waits: bool = False
     name: Literal["searching"] = "searching"
 
 
@@ -143,6 +145,8 @@ class Withdrawn:
 
     until: datetime
     name: Literal["withdrawn"] = "withdrawn"
+    moved: bool = False
+    """It goes on with another agency; here it never was."""
 
 
 @dataclass(frozen=True)
@@ -256,7 +260,7 @@ def stands(case: Known) -> Stands:
     if isinstance(case, Unknown):
         raise TypeError("only a known case stands somewhere")
     match case.stage:
-        case Searching(due) | Unserved(due):
+        case Searching(due=due) | Unserved(due):
             return Stands(case.stage.name, "matching", due + SLACK)
         case Asked(offers):
             return Stands(case.stage.name, "matching", max(one.expires for one in offers) + SLACK)
@@ -293,7 +297,7 @@ def _clinical_stands(clinical: Clinical | None, due: datetime) -> Stands:
 def next_by(case: Case) -> datetime | None:
     """By when the requester can expect something to have happened; None when nothing is expected of anybody."""
     match case.stage:
-        case Searching(due) | Unserved(due) | Choosing(due=due) | Accepted(due=due) | Released(due=due):
+        case Searching(due=due) | Unserved(due) | Choosing(due=due) | Accepted(due=due) | Released(due=due):
             return due
         case Asked(offers):
             return max(one.expires for one in offers)
@@ -310,8 +314,10 @@ def next_by(case: Case) -> datetime | None:
 
 
 def may_choose(case: Case) -> bool:
-    """Whether a pick means something: there is a list, and nobody has accepted."""
-    return bool(case.shortlist) and isinstance(case.stage, Choosing | Searching | Asked | Unserved)
+    """Whether a pick means something: there is a list, and nobody has accepted, or who has is silent."""
+    stage = case.stage
+    silent = isinstance(stage, Released) and stage.overdue
+    return bool(case.shortlist) and (silent or isinstance(stage, Choosing | Searching | Asked | Unserved))
 
 
 def support_of(case: Case) -> Support | None:

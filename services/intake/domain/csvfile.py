@@ -35,7 +35,7 @@ REQUIRED = ("person_ref", "role", "name")
 _SEPARATORS = (",", ";", "\t")
 _SEP_LINE = re.compile(r"^\s*\"?sep=(?P<separator>[,;\t|])\"?\s*(\r\n|\r|\n)", re.IGNORECASE)
 _MAX_FIELD = 10_000
-MAX_ROWS = 25_000
+MAX_ROWS = 55_000
 """Rows of a file, blank ones too: more than any directory has. Nothing after them is read."""
 
 

@@ -7,13 +7,13 @@ import hmac
 import json
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
 from shared.types import AgencyId, Help, PersonId, Role
 
-IndexKind = Literal["ref", "name", "badge", "unit", "address"]
+IndexKind = Literal["ref", "name", "badge", "unit", "address", "incident"]
 
 PROGRAM = frozenset({Role.PEER, Role.COORDINATOR, Role.CLINICIAN, Role.DUTY})
 """Who is part of the program; `member` is everybody else, known only so that bars can be found."""
@@ -51,6 +51,19 @@ class Known:
     language: str
     digest: bytes
     ref_index: bytes
+    windows: str = ""
+    hours_alone: bool = False
+    bearer: PersonId | None = None
+
+
+@dataclass(frozen=True)
+class Lent:
+    """Of a peer whom another agency lends: who this is there, and when they are there, as that agency keeps it."""
+
+    bearer: PersonId
+    time_zone: str
+    windows: str = ""
+    hours_alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,6 +77,7 @@ class Entry:
     badge_index: bytes | None
     unit_index: bytes | None
     supervisor_ref_index: bytes | None
+    lent: Lent | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +120,7 @@ def normalised(kind: IndexKind, text: str) -> str:
             return _name(text)
         case "badge":
             return _badge(text)
-        case "ref" | "unit" | "address":
+        case "ref" | "unit" | "address" | "incident":
             return plain(text)
 
 
@@ -136,6 +150,19 @@ def entry_of(key: bytes, agency_id: AgencyId, person: Person) -> Entry:
         unit_index=_index_if_any(key, agency_id, "unit", person.unit),
         supervisor_ref_index=_index_if_any(key, agency_id, "ref", person.supervisor_ref),
     )
+
+
+def lent_reference(key: bytes, agency_id: AgencyId, bearer: PersonId) -> bytes:
+    """In the place of the blind index of a reference: of the peer whom an agency borrows, by who they are at home."""
+    return hmac.digest(key, f"{agency_id}|lent|{bearer}".encode(), "sha256")
+
+
+def lent_entry(key: bytes, agency_id: AgencyId, person: Person, lent: Lent) -> Entry:
+    """A peer of another agency as an entry with `agency_id`: found by name, never by a reference that is typed."""
+    entry = entry_of(key, agency_id, person)
+    reference = lent_reference(key, agency_id, lent.bearer)
+    digest = hmac.digest(key, entry.digest + json.dumps(lent.__dict__, sort_keys=True, default=str).encode(), "sha256")
+    return replace(entry, ref_index=reference, digest=digest, lent=lent)
 
 
 def compare(known: Mapping[bytes, Known], entries: Sequence[Entry]) -> Plan:

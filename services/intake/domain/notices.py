@@ -104,6 +104,12 @@ class Notices:
             if (ANYWHERE, group, FALLBACK_LANGUAGE) not in self._by_place:
                 raise BadNotice(f"missing: {ANYWHERE} {group} {FALLBACK_LANGUAGE}")
 
+    def read_in(self, jurisdiction: str, relation: Relation, version: str) -> str | None:
+        """The language in which this version is what this person has to be shown now; None for any other version."""
+        tongues = sorted({tongue for _, _, tongue in self._by_place})
+        shown = ((tongue, self.current(jurisdiction, relation, tongue)) for tongue in tongues)
+        return next((tongue for tongue, notice in shown if notice.version == version), None)
+
     def current(self, jurisdiction: str, relation: Relation, language: str) -> Notice:
         """What this person has to be shown now: the law of the place before the wished language."""
         group = _GROUPS[relation]

@@ -8,8 +8,9 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from services.intake.domain.directory import PROGRAM
+from shared.availability import windows_in
 from shared.events.envelope import Fact
-from shared.events.intake import ContactPoint, ContactPointsSet, DutySet, PersonSet
+from shared.events.intake import ContactPoint, ContactPointsSet, DutySet, PersonSet, Span
 from shared.types import AgencyId, Help, PersonId, Role
 
 DAY = timedelta(days=1)
@@ -32,6 +33,9 @@ class Told:
     designated_to: date | None = None
     trained_until: date | None = None
     hours: str = ""
+    windows: str = ""
+    hours_alone: bool = False
+    bearer: PersonId | None = None
 
 
 def facts_of(one: Told, points: Sequence[tuple[UUID, bytes]]) -> list[Fact]:
@@ -39,8 +43,15 @@ def facts_of(one: Told, points: Sequence[tuple[UUID, bytes]]) -> list[Fact]:
 
     Removal is a state: somebody inactive is told as such, without anything else, and nothing may be sent to them.
     """
-    if one.role not in PROGRAM:
-        return []
+    return _facts(one, points) if one.role in PROGRAM else []
+
+
+def farewell(one: Told) -> list[Fact]:
+    """The facts about somebody who is gone from the program. The role says whether as a member of the agency only."""
+    return _facts(one, ())
+
+
+def _facts(one: Told, points: Sequence[tuple[UUID, bytes]]) -> list[Fact]:
     sealed = tuple(ContactPoint(point_id=point, channel="mail", sealed=text) for point, text in points)
     contacts = ContactPointsSet(
         revision=one.revision,
@@ -49,17 +60,23 @@ def facts_of(one: Told, points: Sequence[tuple[UUID, bytes]]) -> list[Fact]:
         language=one.language,
         points=sealed if one.active else (),
     )
-    return [_duty(one) if one.role is Role.DUTY else _person(one), contacts]
+    return [_duty(one) if one.role is Role.DUTY else person_set(one), contacts]
 
 
 def _duty(one: Told) -> DutySet:
     return DutySet(revision=one.revision, active=one.active, time_zone=one.time_zone, language=one.language)
 
 
-def _person(one: Told) -> PersonSet:
+def person_set(one: Told) -> PersonSet:
+    """A person of an agency, whole."""
     if not one.active:
         return PersonSet(
-            revision=one.revision, active=False, role=one.role, time_zone=one.time_zone, language=one.language
+            revision=one.revision,
+            active=False,
+            role=one.role,
+            time_zone=one.time_zone,
+            language=one.language,
+            bearer=one.bearer,
         )
     return PersonSet(
         revision=one.revision,
@@ -71,8 +88,11 @@ def _person(one: Told) -> PersonSet:
         designated_to=one.designated_to,
         trained_until=one.trained_until,
         hours=one.hours,
+        spans=tuple(Span(on=each.on, start=each.start, end=each.end) for each in windows_in(one.windows)),
+        spans_alone=one.hours_alone,
         time_zone=one.time_zone,
         language=one.language,
+        bearer=one.bearer,
     )
 
 

@@ -99,11 +99,22 @@ class Preferences(_Part):
 
 
 class AboutMe(_Part):
-    """Only used to find out who must not be asked: the unit, and the supervisor with everybody above."""
+    """Only used to find out who must not be asked; sealed with the case's key, and shown to nobody."""
 
+    me: Short | None = None
+    """Name, badge or reference: bars oneself, one's chain of command in both directions, and whom a conflict names."""
     unit: Short | None = None
     supervisor: Short | None = None
+    """And everybody above."""
     incident: Short | None = None
+    """As the agency calls it: bars everybody whom the agency has listed as party or witness to it."""
+    unit_agreed: bool = False
+    """People of the own unit may be asked all the same; whoever commands it never is."""
+
+    @property
+    def anything(self) -> bool:
+        """Whether a directory has to be asked."""
+        return bool(self.me or self.unit or self.supervisor or self.incident)
 
 
 def _phone(text: str) -> str:
@@ -190,6 +201,9 @@ def _language(text: str) -> str:
     return text
 
 
+CodeHash = Annotated[str, AfterValidator(_hash)]
+
+
 class Request(_Part):
     """`POST /v1/agencies/{slug}/requests`.
 
@@ -206,13 +220,15 @@ class Request(_Part):
     topics: tuple[Topic, ...] = Field(default=(), max_length=10)
     preferences: Preferences = Preferences()
     avoid_people: tuple[Line, ...] = Field(default=(), max_length=30)
+    wanted_people: tuple[Line, ...] = Field(default=(), max_length=3)
+    """Peers wished for by name, badge or reference; kept nowhere as typed."""
     about_me: AboutMe | None = None
     reach: Reach | None = None
     outreach: Outreach | None = None
     release: Literal["on_accept", "ask_me"] = "on_accept"
     language: Annotated[str, AfterValidator(_language)] | None = None
     notice: Acknowledged | None = None
-    code_hash: Annotated[str, AfterValidator(_hash)]
+    code_hash: CodeHash
     _left_out: tuple[LeftOut, ...] = PrivateAttr(())
 
     @model_validator(mode="wrap")

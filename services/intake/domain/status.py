@@ -68,7 +68,7 @@ def sentences(case: Case) -> tuple[str, ...]:
 def _of_stage(case: Case, stage: Stage) -> str:
     match stage:
         case Searching():
-            return "searching_again" if case.ended else "searching"
+            return _of_search(case, stage)
         case Choosing() as choosing:
             return _of_choice(case, reminded=choosing.reminded and not choosing.counted)
         case Asked():
@@ -76,7 +76,7 @@ def _of_stage(case: Case, stage: Stage) -> str:
         case Accepted(reminded=reminded, counted=counted):
             return "accepted_reminded" if reminded and not counted else "accepted"
         case Released(overdue=True):
-            return "overdue"
+            return "overdue_choose" if may_choose(case) else "overdue"
         case Released():
             return "released" if case.reach is not None else "released_you_call"
         case InContact():
@@ -89,6 +89,12 @@ def _of_stage(case: Case, stage: Stage) -> str:
             return _of_over(stage)
         case never:
             assert_never(never)
+
+
+def _of_search(case: Case, stage: Searching) -> str:
+    if stage.waits:
+        return "waiting_for"
+    return "searching_again" if case.ended else "searching"
 
 
 def _of_choice(case: Case, *, reminded: bool) -> str:
@@ -156,6 +162,8 @@ def possible(case: Case) -> tuple[Action, ...]:
     """What the requester can do now."""
     if isinstance(case.stage, Over):
         return ("withdraw",)
+    if case.ask.practice:
+        return (*_with_peers(case), "reach", "close", "withdraw")
     return (*_with_peers(case), *_with_clinician(case), "emergency", "reach", "close", "withdraw")
 
 
@@ -166,7 +174,7 @@ def _with_peers(case: Case) -> tuple[Action, ...]:
         case Accepted():
             return ("release", "another-peer")
         case Released() | InContact():
-            return ("another-peer",)
+            return ("another-peer", "choose") if may_choose(case) else ("another-peer",)
         case NoPeer():
             return ("peer",)
         case _:

@@ -15,9 +15,9 @@ from services.intake.domain.days import meant
 from services.intake.domain.directory import Person, in_cycles, plain
 from shared.errors import Problem, Refused
 from shared.hours import BadHours, parse_hours
-from shared.types import Help, Role
+from shared.types import OTHER_AGENCY, Help, Role
 
-MAX_PEOPLE = 20_000
+MAX_PEOPLE = 50_000
 MAX_NAMED = 200
 """So many problems, and so many warnings, are named; all of them are counted."""
 MAX_CONTACTS = 5
@@ -116,11 +116,14 @@ def rows_of_json(document: object) -> list[Row]:
     return [Row(one) for one in people]
 
 
-def read_people(rows: Sequence[Row], agency: Agency) -> Reading:
-    """Check and normalise every row, then what rows say of each other: references are unique, supervisors exist."""
+def read_people(rows: Sequence[Row], agency: Agency, *, training_required: bool = False) -> Reading:
+    """Check and normalise every row, then what rows say of each other: references are unique, supervisors exist.
+
+    `training_required`: law or policy let nobody be asked without it, so that a peer without a date is warned of.
+    """
     if len(rows) > MAX_PEOPLE:
         raise Refused("directory-invalid", 422, (Problem("/people", "too-many"),))
-    readers = [_Reader(index, row, agency) for index, row in enumerate(rows)]
+    readers = [_Reader(index, row, agency, training_required) for index, row in enumerate(rows)]
     people = [reader.person() for reader in readers]
     problems = [remark for reader in readers for remark in reader.problems]
     problems += _between(people, readers)
@@ -140,6 +143,7 @@ class _Reader:
     index: int
     row: Row
     agency: Agency
+    training_required: bool
     problems: list[Remark] = field(default_factory=list)
     warnings: list[Remark] = field(default_factory=list)
 
@@ -182,6 +186,8 @@ class _Reader:
         )
         if role is Role.PEER and begins is None and not self._found("designated_from"):
             self.warn("designated_from", "not-designated")
+        if role is Role.PEER and person.trained_until is None and self.training_required:
+            self.warn("trained_until", "not-trained")
         if role is Role.CLINICIAN and not any(_LICENCE.fullmatch(one) for one in person.attributes):
             # Where one is licensed decides whether anybody may be referred there.
             self.warn("attributes", "no-licence")
@@ -268,6 +274,9 @@ class _Reader:
         tokens = self._tokens("attributes")
         if not all(_TOKEN.fullmatch(one) for one in tokens):
             self.wrong("attributes", "not-an-attribute")
+        if OTHER_AGENCY in tokens:
+            # It comes with being borrowed.
+            self.wrong("attributes", "reserved")
         return tuple(sorted(tokens))
 
     def _offers(self, role: Role) -> tuple[Help, ...]:

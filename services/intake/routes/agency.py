@@ -17,13 +17,17 @@ from starlette.responses import JSONResponse, Response
 from services.intake.actions import agencies, directory, keys, verifications
 from services.intake.domain.agency import Agency, Credential, Scope
 from services.intake.domain.csvfile import COLUMNS, BadFile, read_csv
-from services.intake.domain.policy import OVERALL, PER_URGENCY, Bound, capabilities_at
+from services.intake.domain.policy import AT_HOME, OVERALL, PER_URGENCY, WEIGHTS, Bound, capabilities_at, law_of
 from services.intake.domain.policy import resolve as resolve_policy
 from services.intake.domain.structure import program_at
 from services.intake.domain.upload import Row, refuse_too_many, rows_of_cells, rows_of_json
+from services.intake.routes.availability import AVAILABILITY, add_availability
+from services.intake.routes.conflicts import CONFLICTS, add_conflicts
 from services.intake.routes.keyed import Allowed, allowed_by, matching, parsed, tag
 from services.intake.routes.listings import add_resources
+from services.intake.routes.pool import POOL, add_pool
 from services.intake.routes.structure import add_structure
+from services.intake.routes.tally import add_tally
 from services.intake.routes.turns import Turns
 from shared.db import Database
 from shared.errors import Problem, Refused
@@ -37,7 +41,12 @@ DIRECTORY = "/v1/agency/directory"
 VERIFICATIONS = f"{DIRECTORY}/verifications"
 UPLOAD_WITHIN_S = 60.0
 """A whole directory is sealed and written in one transaction; everything else here has the time of a door."""
-LARGER_BODIES: Mapping[str, int] = {DIRECTORY: 16 * 1024 * 1024}
+LARGER_BODIES: Mapping[str, int] = {
+    DIRECTORY: 16 * 1024 * 1024,
+    CONFLICTS: 1024 * 1024,
+    POOL: 64 * 1024,
+    f"{AVAILABILITY}/": 256 * 1024,
+}
 """Bytes that a body may have here, for `shared.http.foundation`."""
 
 _CSV_TYPES = frozenset({"text/csv", "application/csv", "application/vnd.ms-excel"})
@@ -93,6 +102,10 @@ def router(db: Database, keyring: Keyring) -> APIRouter:
     _policy(routes, db, allowed)
     add_structure(routes, db, allowed)
     add_resources(routes, db, allowed)
+    add_availability(routes, db, keyring, allowed)
+    add_conflicts(routes, db, keyring, allowed)
+    add_pool(routes, db, keyring, allowed)
+    add_tally(routes, db, allowed)
     _keys(routes, db, keyring, allowed)
     return routes
 
@@ -118,6 +131,8 @@ def _agency_document(agency: Agency, now: datetime) -> dict[str, Any]:
         "mail_domain": agency.mail_domain,
         "lines": [line.__dict__ for line in agency.lines],
         "directory_uploaded": agency.directory_revision > 0,
+        "law": law_of(agency, now).document(),
+        "conflicts_tag": etags.etag_of(agency.conflicts_revision) if agency.conflicts_revision else None,
     }
 
 
@@ -214,11 +229,14 @@ def _policy_document(agency: Agency, now: datetime) -> dict[str, Any]:
         "resolved": {
             urgency.value: resolve_policy(agency, urgency, now).model_dump(mode="json") for urgency in Urgency
         },
-        "bounds": _bounds(OVERALL) | {urgency.value: _bounds(own) for urgency, own in PER_URGENCY.items()},
+        "bounds": _bounds(OVERALL)
+        | _bounds(AT_HOME)
+        | {"weights": _bounds(WEIGHTS)}
+        | {urgency.value: _bounds(own) for urgency, own in PER_URGENCY.items()},
     }
 
 
-def _bounds(bounds: Mapping[str, Bound]) -> dict[str, Any]:
+def _bounds(bounds: Mapping[str, Bound[int]] | Mapping[str, Bound[float]]) -> dict[str, Any]:
     return {name: {"default": one.default, "least": one.least, "most": one.most} for name, one in bounds.items()}
 
 

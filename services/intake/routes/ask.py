@@ -40,14 +40,18 @@ def request_of(fields: Fields) -> Request:
         "release": one(fields, "release", "on_accept"),
         "topics": list(fields.get("topics", [])),
         "preferences": {"prefer": list(fields.get("prefer", []))},
-        "avoid_people": [line.strip() for line in one(fields, "avoid_people").splitlines() if line.strip()],
+        "avoid_people": _lines(fields, "avoid_people"),
+        "wanted_people": _lines(fields, "wanted_people"),
         "code_hash": hash_of(one(fields, "code")),
     }
     if one(fields, "lang"):
         raw["language"] = one(fields, "lang")
     if one(fields, "outreach"):
         raw["outreach"] = {"channel": "mail", "address": one(fields, "outreach")}
-    about = {name: one(fields, name) for name in ("unit", "supervisor") if one(fields, name)}
+    typed = ("me", "unit", "supervisor", "incident")
+    about: dict[str, Any] = {name: one(fields, name) for name in typed if one(fields, name)}
+    if one(fields, "unit_agreed"):
+        about["unit_agreed"] = True
     if about:
         raw["about_me"] = about
     if (reach := _reach(fields)) is not None:
@@ -73,6 +77,10 @@ def emergency_of(fields: Fields) -> Request:
         except ValidationError:
             raw.pop("reach", None)
     return Request.model_validate(raw)
+
+
+def _lines(fields: Fields, name: str) -> list[str]:
+    return [line.strip() for line in one(fields, name).splitlines() if line.strip()]
 
 
 def reach_of(fields: Fields) -> Reach | None:

@@ -24,10 +24,15 @@ BEARERS: Mapping[str, str] = {
 }
 PARAMETERS: Mapping[str, str] = {
     "agency": "The agency's short name, as in its links; the region's own resources without one.",
+    "alone": "Of an iCalendar file: the person is there at these times only, whatever the directory says.",
     "check": "Only say what would happen.",
     "credential_id": "The key's id, as listed.",
+    "hours": "How far to look ahead.",
     "kind": "Resources of this kind alone.",
     "language": "A language tag such as `es`; the agency's first language without one.",
+    "least": "How many peers shall be there.",
+    "means": "Of an iCalendar file: what its events mean that have no category THERE or AWAY.",
+    "person_ref": "The person's reference, as in the directory.",
     "recipient": "Whom the consent is for.",
     "relation": "Who the requester is to the agency.",
     "slug": "The agency's short name, as in its links.",

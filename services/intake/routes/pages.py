@@ -14,15 +14,18 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from services.intake.actions import requester
+from services.intake.actions.moving import may_move
 from services.intake.actions.requester import Peer, View
 from services.intake.domain import codes
 from services.intake.domain.acts import Act, Another, AskPeer, Choose, Close, Emergency, Release, Unconsented, Wait
+from services.intake.domain.agency import Agency
 from services.intake.routes import ask
 from services.intake.routes.ask import Fields, one
 from services.intake.routes.asking import add_asking
 from services.intake.routes.desk import PAGES, Desk
 from services.intake.routes.requester import coaching_of, led_by, opened, seen
 from services.intake.routes.sheets import Sheets
+from services.intake.routes.speech import local_time
 from services.intake.store.cases import Keyed
 from shared import clock
 from shared.doors import Door
@@ -164,14 +167,22 @@ async def _case_page(
         kinds=view.case.given,
         given=view.given,
         today=clock.now().date(),
-        peers=peers,
+        peers=[(peer, _there_from(sheets, peer, view.agency, language)) for peer in peers],
         reachable=view.case.reach is not None,
+        movable=may_move(view.case),
         reference=view.reference,
         notice=notice,
         nonce=sheets.nonce(code, f"case:{request.path_params['slug']}"),
         key=secrets.token_urlsafe(16),
         problems=[problem] if problem else (),
     )
+
+
+def _there_from(sheets: Sheets, peer: Peer, agency: Agency, language: str) -> str:
+    """When somebody who is not there now is there again, in words; "" for one who is, or of whom nobody knows."""
+    if peer.available or peer.there_from is None:
+        return ""
+    return local_time(peer.there_from, agency, sheets.desk.speech.of(language))
 
 
 def _acting(routes: APIRouter, sheets: Sheets) -> None:
@@ -218,6 +229,8 @@ async def _done(desk: Desk, request: Request, door: Door, name: str, fields: Fie
                 await requester.set_reach(tx, desk.keyring, door, ask.reach_of(fields))
             case "choose":
                 await requester.act(tx, door, Choose(_person(fields)))
+            case "wait-for":
+                await requester.act(tx, door, Choose(_person(fields), wait=True))
             case "consent":
                 await requester.consent(tx, door)
             case "clinician":

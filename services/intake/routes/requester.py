@@ -39,7 +39,7 @@ class _Body(BaseModel):
 
 
 class Chosen(_Body):
-    """Exactly one: a person of the shortlist, or anyone, or more time."""
+    """A person of the shortlist, now or (`wait`) when they are there; or anyone; or, with `wait` alone, more time."""
 
     person: UUID | None = None
     anyone: Literal[True] | None = None
@@ -47,15 +47,15 @@ class Chosen(_Body):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Chosen:
-        if sum(one is not None for one in (self.person, self.anyone, self.wait)) != 1:
-            raise ValueError("exactly one of person, anyone, wait")
+        if sum(one is not None for one in (self.person or self.wait, self.anyone)) != 1:
+            raise ValueError("a person, or anyone, or wait")
         return self
 
     def act(self) -> Act:
         """What the requester means."""
-        if self.wait:
-            return Wait()
-        return Choose(PersonId(self.person) if self.person else None)
+        if self.person:
+            return Choose(PersonId(self.person), wait=bool(self.wait))
+        return Wait() if self.wait else Choose(None)
 
 
 class NewReach(_Body):
@@ -107,7 +107,15 @@ def _reading(routes: APIRouter, desk: Desk) -> None:
         door = await admitted(desk, request)
         async with opened(desk, request, door) as tx:
             found = await requester.peers(tx, desk.keyring, door)
-        listed = [{"person": str(one.person), "available": one.available} | card_of(one.card) for one in found]
+        listed = [
+            {
+                "person": str(one.person),
+                "available": one.available,
+                "there_from": one.there_from.isoformat() if one.there_from else None,
+            }
+            | card_of(one.card)
+            for one in found
+        ]
         return JSONResponse({"peers": listed, "resources": _lines(desk, request)})
 
 

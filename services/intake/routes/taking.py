@@ -8,13 +8,12 @@ from functools import partial
 
 from starlette.requests import Request as HttpRequest
 
-from services.intake.actions.requests import Receipt, Submission, region_too, submit
+from services.intake.actions.requests import Receipt, Submission, digest_of, region_too, submit
 from services.intake.domain.request import Request
 from services.intake.routes.desk import Desk, source_of
 from services.intake.store.agencies import load_agencies
 from shared import faults
 from shared.db import CONTENDED, Database
-from shared.http.idempotency import digest
 from shared.http.tracing import work_of
 from shared.joiner import Joiner
 from shared.types import REGION, AgencyId
@@ -63,14 +62,13 @@ class Taking:
         desk = self._desk
         homes = {one.agency_id for one in arrived}
         view = homes | {REGION} if any(region_too(one.body) for one in arrived) else homes
-        secret = desk.keyring.derived("idempotency")
         async with db.transaction(view) as tx:
             agencies = await load_agencies(tx, homes)
             submissions = [
                 Submission(
                     desk.known(agencies.get(one.agency_id)),
                     one.body,
-                    digest(secret, f"{one.slug}\0".encode() + one.body.canonical()),
+                    digest_of(desk.keyring, one.slug, one.body),
                     one.traceparent,
                 )
                 for one in arrived

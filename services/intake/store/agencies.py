@@ -60,6 +60,7 @@ async def load_agencies(tx: Transaction, agencies: Collection[AgencyId]) -> dict
     rows = await tx.connection.fetch(
         """SELECT agency_id, revision, active, name, slug, kind, jurisdiction, languages, time_zone, mail_domain, lines,
                   policy, policy_revision, directory_revision, resources_revision,
+                  conflicts_revision, pool_revision,
                   (SELECT coalesce(jsonb_agg(to_jsonb(s) - 'agency_id' ORDER BY s.effective_from), '[]')
                      FROM structures s WHERE s.agency_id = a.agency_id) AS programs,
                   (SELECT coalesce(jsonb_agg(to_jsonb(r) - 'place' ORDER BY r.agency_id <> a.agency_id, r.place), '[]')
@@ -103,12 +104,31 @@ async def list_agencies(connection: Connection) -> list[Agency]:
     rows = await connection.fetch(
         """SELECT agency_id, revision, active, name, slug, kind, jurisdiction, languages, time_zone, mail_domain, lines,
                   policy, policy_revision, directory_revision, resources_revision,
+                  conflicts_revision, pool_revision,
                   (SELECT coalesce(jsonb_agg(to_jsonb(s) - 'agency_id' ORDER BY s.effective_from), '[]')
                      FROM structures s WHERE s.agency_id = a.agency_id) AS programs,
                   '[]' AS crisis
              FROM agencies a ORDER BY name, agency_id"""
     )
     return [_agency(row) for row in rows]
+
+
+async def next_conflicts_revision(tx: Transaction, agency_id: AgencyId) -> int:
+    """Count the list of conflicts on; the caller holds the agency's lock."""
+    revision: int = await tx.connection.fetchval(
+        "UPDATE agencies SET conflicts_revision = conflicts_revision + 1 WHERE agency_id = $1"
+        " RETURNING conflicts_revision",
+        agency_id,
+    )
+    return revision
+
+
+async def next_pool_revision(tx: Transaction, agency_id: AgencyId) -> int:
+    """Count the list of borrowed peers on; the caller holds the agency's lock."""
+    revision: int = await tx.connection.fetchval(
+        "UPDATE agencies SET pool_revision = pool_revision + 1 WHERE agency_id = $1 RETURNING pool_revision", agency_id
+    )
+    return revision
 
 
 async def agency_of_slug(connection: Connection, pepper: bytes, slug: str) -> AgencyId | None:

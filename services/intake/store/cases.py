@@ -266,37 +266,42 @@ def code_hash(pepper: bytes, hashed: str) -> bytes:
 
 @dataclass(frozen=True)
 class Named:
-    """A request that names people or a unit, sealed with its case's key."""
+    """A request that names somebody, sealed with its case's key; where the agency lists conflicts (`listed`), any."""
 
     case_id: CaseId
     agency_id: AgencyId
     avoid_people: bytes | None
     about_me: bytes | None
+    listed: bool
 
 
 async def named(tx: Transaction, cases: Collection[CaseId]) -> list[Named]:
     """Those of these cases that name anybody. Locks nothing: what is sealed never changes."""
     rows = await tx.connection.fetch(
-        """SELECT case_id, agency_id, avoid_people, about_me FROM requests
-            WHERE case_id = ANY ($1::uuid[]) AND (avoid_people IS NOT NULL OR about_me IS NOT NULL)""",
+        """SELECT r.case_id, r.agency_id, r.avoid_people, r.about_me, a.conflicts_revision > 0 AS listed
+             FROM requests r JOIN agencies a ON a.agency_id = r.agency_id
+            WHERE r.case_id = ANY ($1::uuid[])
+              AND (r.avoid_people IS NOT NULL OR r.about_me IS NOT NULL OR a.conflicts_revision > 0)""",
         list(cases),
     )
     return [Named(**row) for row in rows]
 
 
 _NAMED_OF = """
-SELECT w.n, r.case_id, r.agency_id, r.avoid_people, r.about_me
+SELECT w.n, r.case_id, r.agency_id, r.avoid_people, r.about_me, a.conflicts_revision > 0 AS listed
   FROM unnest($1::int[], $2::uuid[], $3::uuid[]) w(n, agency, after)
+  JOIN agencies a ON a.agency_id = w.agency
  CROSS JOIN LATERAL (
        SELECT case_id, agency_id, avoid_people, about_me FROM requests r
-        WHERE r.agency_id = w.agency AND r.case_id > w.after AND (avoid_people IS NOT NULL OR about_me IS NOT NULL)
+        WHERE r.agency_id = w.agency AND r.case_id > w.after
+          AND (avoid_people IS NOT NULL OR about_me IS NOT NULL OR a.conflicts_revision > 0)
         ORDER BY r.case_id LIMIT $4) r
  ORDER BY w.n, r.case_id
 """
 
 
 async def named_of(tx: Transaction, wanted: Sequence[tuple[AgencyId, UUID]], limit: int) -> list[list[Named]]:
-    """For each (agency, case): the next cases of the agency after that one which name anybody, at most `limit`."""
+    """For each (agency, case): the next cases of the agency after that one that are looked at, at most `limit`."""
     rows = await tx.connection.fetch(
         _NAMED_OF,
         list(range(len(wanted))),
@@ -306,5 +311,5 @@ async def named_of(tx: Transaction, wanted: Sequence[tuple[AgencyId, UUID]], lim
     )
     found: list[list[Named]] = [[] for _ in wanted]
     for row in rows:
-        found[row["n"]].append(Named(row["case_id"], row["agency_id"], row["avoid_people"], row["about_me"]))
+        found[row["n"]].append(Named(**{name: value for name, value in row.items() if name != "n"}))
     return found

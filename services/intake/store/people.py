@@ -49,6 +49,9 @@ class PersonRow:
     hours: str
     time_zone: str
     language: str
+    windows: str = ""
+    hours_alone: bool = False
+    bearer: PersonId | None = None
 
 
 @dataclass(frozen=True)
@@ -69,11 +72,13 @@ class Listed:
     language: str
 
 
-async def known_people(tx: Transaction, agency_id: AgencyId) -> dict[bytes, Known]:
-    """Everybody an agency ever named, active or not, by the index of their reference."""
+async def known_people(tx: Transaction, agency_id: AgencyId, *, lent: bool = False) -> dict[bytes, Known]:
+    """Everybody an agency ever named, active or not, by the index of their reference; or those who are lent to it."""
     rows = await tx.connection.fetch(
-        """SELECT person_id, revision, active, role, language, digest, ref_index FROM people WHERE agency_id = $1""",
+        """SELECT person_id, revision, active, role, language, digest, ref_index, windows, hours_alone, bearer
+             FROM people WHERE agency_id = $1 AND (bearer IS NOT NULL) = $2""",
         agency_id,
+        lent,
     )
     return {row["ref_index"]: _known(row) for row in rows}
 
@@ -83,11 +88,11 @@ def _known(row: Row) -> Known:
 
 
 async def list_people(tx: Transaction, agency_id: AgencyId) -> list[Listed]:
-    """The active people of an agency, in the order of their ids, which tells nothing."""
+    """The active people of an agency itself, in the order of their ids, which tells nothing."""
     rows = await tx.connection.fetch(
         """SELECT person_id, role, sealed, verified, attributes, offers, designated_from, designated_to, trained_until,
                   hours, time_zone, language
-             FROM people WHERE agency_id = $1 AND active ORDER BY person_id""",
+             FROM people WHERE agency_id = $1 AND active AND bearer IS NULL ORDER BY person_id""",
         agency_id,
     )
     return [_listed(row) for row in rows]
@@ -103,28 +108,32 @@ def _listed(row: Row) -> Listed:
     return Listed(**dict(row) | typed)
 
 
+# What an upload says nothing of stays: of an agency's own people the windows, which come from their calendars.
 # Lists of tokens travel as one text each: an array of arrays cannot be taken apart row by row.
 _SAVE = """
 INSERT INTO people(person_id, agency_id, revision, active, role, digest, sealed, ref_index, name_index, badge_index,
                    unit_index, supervisor_ref_index, attributes, offers, designated_from, designated_to, trained_until,
-                   hours, time_zone, language, contacts_revision)
+                   hours, time_zone, language, contacts_revision, windows, hours_alone, bearer)
 SELECT u.person_id, u.agency_id, u.revision, true, u.role, u.digest, u.sealed, u.ref_index, u.name_index,
        u.badge_index, u.unit_index, u.supervisor_ref_index, string_to_array(u.attributes, ' '),
        string_to_array(u.offers, ' '), u.designated_from, u.designated_to, u.trained_until, u.hours, u.time_zone,
-       u.language, u.revision
+       u.language, u.revision, u.windows, u.hours_alone, u.bearer
   FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::bytea[], $6::bytea[], $7::bytea[], $8::bytea[],
               $9::bytea[], $10::bytea[], $11::bytea[], $12::text[], $13::text[], $14::date[], $15::date[], $16::date[],
-              $17::text[], $18::text[], $19::text[])
+              $17::text[], $18::text[], $19::text[], $20::text[], $21::bool[],
+              $22::uuid[])
        u(person_id, agency_id, revision, role, digest, sealed, ref_index, name_index, badge_index, unit_index,
          supervisor_ref_index, attributes, offers, designated_from, designated_to, trained_until, hours, time_zone,
-         language)
+         language, windows, hours_alone, bearer)
 ON CONFLICT (person_id, agency_id) DO UPDATE
    SET revision = excluded.revision, active = true, role = excluded.role, digest = excluded.digest,
        sealed = excluded.sealed, name_index = excluded.name_index, badge_index = excluded.badge_index,
        unit_index = excluded.unit_index, supervisor_ref_index = excluded.supervisor_ref_index,
        attributes = excluded.attributes, offers = excluded.offers, designated_from = excluded.designated_from,
        designated_to = excluded.designated_to, trained_until = excluded.trained_until, hours = excluded.hours,
-       time_zone = excluded.time_zone, language = excluded.language
+       time_zone = excluded.time_zone, language = excluded.language,
+       windows = CASE WHEN excluded.bearer IS NULL THEN people.windows ELSE excluded.windows END,
+       hours_alone = CASE WHEN excluded.bearer IS NULL THEN people.hours_alone ELSE excluded.hours_alone END
 """
 
 
@@ -153,6 +162,9 @@ async def save_people(tx: Transaction, people: Sequence[PersonRow]) -> None:
         [one.hours for one in people],
         [one.time_zone for one in people],
         [one.language for one in people],
+        [one.windows for one in people],
+        [one.hours_alone for one in people],
+        [one.bearer for one in people],
     )
 
 
@@ -240,7 +252,7 @@ SELECT w.n, p.*
   FROM unnest($1::int[], $2::uuid[], $3::uuid[]) w(n, agency, after)
  CROSS JOIN LATERAL (
        SELECT person_id, agency_id, revision, active, role, time_zone, language, attributes, offers, designated_from,
-              designated_to, trained_until, hours
+              designated_to, trained_until, hours, windows, hours_alone, bearer
          FROM people WHERE agency_id = w.agency AND person_id > w.after AND role <> 'member'
         ORDER BY person_id LIMIT $4) p
  ORDER BY w.n, p.person_id

@@ -40,6 +40,12 @@ class Offer:
     factors: dict[str, float] = field(default_factory=dict)
     state: OfferState = OfferState.PENDING
     version: int = 0
+    bearer: PersonId | None = None
+
+    @property
+    def carrier(self) -> PersonId:
+        """As of a peer."""
+        return self.bearer or self.person
 
     def now(self, state: OfferState) -> Offer:
         """The same offer in another state."""
@@ -66,6 +72,12 @@ class Assignment:
     crisis: bool
     stage: Stage = Stage.WAITING
     version: int = 0
+    bearer: PersonId | None = None
+
+    @property
+    def carrier(self) -> PersonId:
+        """As of a peer."""
+        return self.bearer or self.person
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +86,8 @@ class Case:
 
     `chooses`: the requester picks from a shortlist. `hungry`: it would take more people than were found. `turn` fences
     its timers. `since`: when the present round of searching began. `kept_out`: who is not asked, and until when.
+    `waits_for`: whom the requester would rather wait for than have somebody else asked, and until when at the latest.
+    `promised`: who of those kept out for a while has said "ask me again then", and is not merely silent.
     """
 
     case_id: CaseId
@@ -85,6 +99,9 @@ class Case:
     hungry: bool = False
     offers: tuple[Offer, ...] = ()
     kept_out: dict[PersonId, datetime | None] = field(default_factory=dict)
+    waits_for: PersonId | None = None
+    waits_until: datetime | None = None
+    promised: frozenset[PersonId] = frozenset()
 
     @property
     def pending(self) -> tuple[Offer, ...]:
@@ -99,11 +116,12 @@ class Case:
         """The same with one offer as it is now."""
         return replace(self, offers=tuple(offer if old.offer_id == offer.offer_id else old for old in self.offers))
 
-    def keeping_out(self, person: PersonId, until: datetime | None = None) -> Case:
+    def keeping_out(self, person: PersonId, until: datetime | None = None, *, promised: bool = False) -> Case:
         """The same without this person, until a time or (None) for good; for good is never shortened."""
         if person in self.kept_out and self.kept_out[person] is None:
             return self
-        return replace(self, kept_out={**self.kept_out, person: until})
+        promises = self.promised | {person} if promised else self.promised - {person}
+        return replace(self, kept_out={**self.kept_out, person: until}, promised=promises)
 
     def out(self, now: datetime) -> frozenset[PersonId]:
         """Who is not asked now."""

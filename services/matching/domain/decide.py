@@ -28,7 +28,7 @@ from services.matching.domain.case import (
 )
 from services.matching.domain.effects import Alarmed, Effects, assignment_over, rescinded
 from services.matching.domain.ranking import is_crisis
-from services.matching.domain.replies import REVIEW, assignment_of, ended, late_of, needs_release, replied, rest
+from services.matching.domain.replies import REVIEW, after, assignment_of, ended, late_of, needs_release, replied
 from services.matching.domain.search import AGAIN, begun, chosen, looked, patience
 from services.matching.domain.world import World
 from shared.events.intake import (
@@ -62,10 +62,20 @@ class LookAgain:
     """Somebody new may be there to ask: the directory, a verification or somebody's load has changed."""
 
 
+@dataclass(frozen=True, slots=True)
+class PeerMoved:
+    """This person is something else to the agency now: coordinator, clinician, member.
+
+    Whoever is only gone from the list keeps what they have: a spreadsheet with a row too few must tear nobody apart.
+    """
+
+    person: PersonId
+
+
 BEGINS_WITHIN = timedelta(days=1)
 """Whose bars were heard of before the case itself: by then somebody should look why it has not begun."""
 
-Later = PeerChosen | AnotherPeerAsked | ContactReleased | IntentSettled | TimeIsUp | LookAgain
+Later = PeerChosen | AnotherPeerAsked | ContactReleased | IntentSettled | TimeIsUp | LookAgain | PeerMoved
 """What means something only to a case that is open here."""
 
 Heard = RequestSubmitted | CrisisRaised | BarsChanged | CaseClosing | CaseWithdrawn | CaseClosed | ReplyReceived | Later
@@ -117,6 +127,8 @@ def _of_open(state: Open, what: Later, world: World, effects: Effects) -> tuple[
             return _time_is_up(state, what, world, effects), effects
         case LookAgain():
             return _again(state, world)
+        case PeerMoved():
+            return _without(state, frozenset({what.person}), world, effects), effects
         case _:
             assert_never(what)
 
@@ -139,7 +151,7 @@ def _crisis(state: State, ask: Ask, subject: Subject, world: World, effects: Eff
         case Ended():
             return state
         case InContact():
-            return replace(state, case=replace(state.case, ask=ask, chooses=False))
+            return replace(state, case=_in_danger(state.case, ask))
         case Assigned(assignment=Assignment(stage=Stage.WAITING)):
             return _sooner(state, ask, world, effects)
         case Searching() | Choosing() | Unserved() | Assigned():
@@ -147,8 +159,8 @@ def _crisis(state: State, ask: Ask, subject: Subject, world: World, effects: Eff
                 return state
             barred = tuple(offer for offer in state.case.pending if offer.person in ask.bars)
             case = rescinded(state.case, barred, "ineligible", effects)
-            case = replace(case, ask=ask, chooses=False)
-            return looked(case, world, effects, beside=late_of(state), fresh=not isinstance(state, Searching))
+            fresh = not isinstance(state, Searching)
+            return looked(_in_danger(case, ask), world, effects, beside=late_of(state), fresh=fresh)
         case _:
             assert_never(state)
 
@@ -160,7 +172,12 @@ def _sooner(state: Assigned, ask: Ask, world: World, effects: Effects) -> State:
     by = min(state.assignment.contact_by, world.now + timedelta(seconds=ask.policy.contact_within_s))
     assignment = replace(state.assignment, contact_by=by, released=True, version=state.assignment.version + 1)
     effects.alarm_contact(replace(assignment, crisis=True), by)
-    return Assigned(replace(state.case, ask=ask, chooses=False), assignment, by)
+    return Assigned(_in_danger(state.case, ask), assignment, by)
+
+
+def _in_danger(case: Case, ask: Ask) -> Case:
+    """Nobody chooses any more, and nobody in particular is waited for."""
+    return replace(case, ask=ask, chooses=False, waits_for=None, waits_until=None)
 
 
 def _picked(state: Open, what: PeerChosen, world: World, effects: Effects) -> State:
@@ -168,11 +185,14 @@ def _picked(state: Open, what: PeerChosen, world: World, effects: Effects) -> St
     if not state.case.chooses or (assignment_of(state) and not late_of(state)):
         return state
     if what.person is None:
-        case = replace(state.case, chooses=False)
+        case = replace(state.case, chooses=False, waits_for=None, waits_until=None)
         return looked(case, world, effects, beside=late_of(state), fresh=not isinstance(state, Searching))
     if any(offer.person == what.person for offer in state.case.pending):
         return state
     case = rescinded(state.case, state.case.pending, "ended", effects)
+    case = replace(case, waits_for=what.person if what.wait else None, waits_until=None)
+    if what.wait:
+        return looked(case, world, effects, beside=late_of(state))
     return chosen(case, what.person, world, effects, beside=late_of(state))
 
 
@@ -180,12 +200,11 @@ def _refused(state: Open, what: AnotherPeerAsked, world: World, effects: Effects
     """Somebody else, please: the refused one never learns of it, and is not asked for this case again."""
     assignment = assignment_of(state)
     if assignment and assignment.person == what.refused:
-        resting = rest(assignment, state, world)
-        case = assignment_over(state.case, assignment, "replaced", effects, rest_until=resting)
+        case = assignment_over(state.case, assignment, "replaced", effects, after=after(assignment, state, world))
         return begun(case.keeping_out(what.refused), world, effects)
     his = tuple(offer for offer in state.case.pending if offer.person == what.refused)
     case = rescinded(state.case, his, "ended", effects).keeping_out(what.refused)
-    if his or isinstance(state, Choosing):
+    if his or isinstance(state, Choosing) or what.refused == case.waits_for:
         return looked(case, world, effects, beside=late_of(state))
     return replace(state, case=case)
 
@@ -203,6 +222,7 @@ def _barred(state: State, what: BarsChanged, world: World, effects: Effects) -> 
 
 
 def _without(state: Open, barred: frozenset[PersonId], world: World, effects: Effects) -> State:
+    """The same without these people, whatever of it they have or were asked for."""
     theirs = tuple(offer for offer in state.case.pending if offer.person in barred)
     case = rescinded(state.case, theirs, "ineligible", effects)
     for person in sorted(barred):
@@ -210,9 +230,9 @@ def _without(state: Open, barred: frozenset[PersonId], world: World, effects: Ef
     assignment = assignment_of(state)
     if assignment and assignment.person in barred:
         # As if the requester had asked for somebody else: to the peer there is no difference.
-        case = assignment_over(case, assignment, "replaced", effects, rest_until=rest(assignment, state, world))
+        case = assignment_over(case, assignment, "replaced", effects, after=after(assignment, state, world))
         return begun(case, world, effects)
-    if theirs or isinstance(state, Choosing):
+    if theirs or isinstance(state, Choosing) or case.waits_for in barred:
         return looked(case, world, effects, beside=late_of(state))
     return replace(state, case=case)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from services.matching.domain.case import EXPIRY_GRACE, Assignment, Case, Offer, OfferState
@@ -12,6 +12,7 @@ from services.matching.domain.loads import Move
 from shared.events import Fact
 from shared.events.intake import Ask
 from shared.events.matching import AssignmentEnded, OfferRescinded
+from shared.types import PersonId
 
 Alarmed = Literal["offer", "contact", "look"]
 """An offer's time is up; an assignment's is; the search is to look again."""
@@ -28,6 +29,23 @@ class Alarm:
     crisis: bool
 
 
+class After(NamedTuple):
+    """What a support leaves with the peer when it is over: a rest, and a word to see how they are."""
+
+    rest_until: datetime | None = None
+    check_in_at: datetime | None = None
+
+
+NOTHING_AFTER = After()
+
+
+class CheckIn(NamedTuple):
+    """Ask this person then how they are."""
+
+    person: PersonId
+    at: datetime
+
+
 @dataclass(slots=True)
 class Effects:
     """Filled in by one decision, then read once."""
@@ -35,6 +53,7 @@ class Effects:
     facts: list[Fact] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
+    check_ins: list[CheckIn] = field(default_factory=list)
     acts: list[str] = field(default_factory=list)
 
     def tell(self, fact: Fact) -> None:
@@ -55,11 +74,16 @@ class Effects:
 
     def reserve(self, offer: Offer, ask: Ask) -> None:
         """A pending offer counts as load."""
-        self.moves.append(Move(offer.person, offer.crisis, 1, cap(ask, crisis=offer.crisis)))
+        capped = cap(ask, crisis=offer.crisis)
+        self.moves.append(Move(offer.carrier, offer.crisis, 1, capped, counts=not ask.practice))
 
     def free(self, held: Offer | Assignment, ask: Ask, *, rest_until: datetime | None = None) -> None:
         """The load of an offer or an assignment that is over."""
-        self.moves.append(Move(held.person, held.crisis, -1, cap(ask, crisis=held.crisis), rest_until))
+        self.moves.append(Move(held.carrier, held.crisis, -1, cap(ask, crisis=held.crisis), rest_until))
+
+    def pause(self, held: Offer | Assignment, ask: Ask, until: datetime) -> None:
+        """Whoever holds this is asked nothing new until then."""
+        self.moves.append(Move(held.carrier, crisis=False, by=0, cap=cap(ask, crisis=False), paused_until=until))
 
 
 def cap(ask: Ask, *, crisis: bool) -> int:
@@ -84,11 +108,13 @@ def assignment_over(
     how: Literal["closed", "stepped_back", "replaced", "withdrawn", "lapsed"],
     effects: Effects,
     *,
-    rest_until: datetime | None = None,
+    after: After = NOTHING_AFTER,
 ) -> Case:
     """This support has ended: told, its load freed, its offer no longer accepted."""
     effects.tell(AssignmentEnded(assignment=assignment.assignment_id, person=assignment.person, how=how))
-    effects.free(assignment, case.ask, rest_until=rest_until)
+    effects.free(assignment, case.ask, rest_until=after.rest_until)
+    if after.check_in_at is not None:
+        effects.check_ins.append(CheckIn(assignment.person, after.check_in_at))
     effects.acts.append("support ended")
     offer = case.offer(assignment.offer_id)
     return case.noted(offer.now(OfferState.ENDED)) if offer else case

@@ -9,6 +9,9 @@ from services.matching.domain.people import Peer
 from shared.events.intake import Ask
 from shared.types import PersonId, Role
 
+TRAINED = "trained"
+"""As a wish that is required it is no attribute of a peer: the date of the training decides."""
+
 
 def suits(peer: Peer, ask: Ask, today: date) -> bool:
     """Whether a peer fits this kind of request, whoever asks: `eligible` without the persons kept out of the case."""
@@ -16,11 +19,20 @@ def suits(peer: Peer, ask: Ask, today: date) -> bool:
         peer.active
         and peer.verified
         and peer.role == Role.PEER
-        and designated(peer, today)
-        and peer.attributes.issuperset(ask.wishes.require)
+        and (designated(peer, today) or not ask.policy.designation_required)
+        and (trained(peer, today) or not wants_training(ask))
+        and peer.attributes.issuperset(one for one in ask.wishes.require if one != TRAINED)
         # Who declares no kinds of help has not narrowed anything.
         and (not peer.offers or not ask.help or not peer.offers.isdisjoint(ask.help))
     )
+
+
+def wants_training(ask: Ask) -> bool:
+    """Whether only peers whose training is current may be asked: by law, by the agency's policy, or by the requester.
+
+    California Gov 8669.6, Utah 78B-5-903 and Washington HB 2311 make it a condition; intake stamps which law holds.
+    """
+    return ask.policy.training_required or TRAINED in ask.wishes.require
 
 
 def designated(peer: Peer, today: date) -> bool:
@@ -33,7 +45,7 @@ def designated(peer: Peer, today: date) -> bool:
 
 
 def trained(peer: Peer, today: date) -> bool:
-    """Whether the training is current: shown and preferred, no gate, until a statute's rule makes it one."""
+    """Whether the training is current: shown and preferred; a gate where `wants_training` says so."""
     return peer.trained_until is not None and today <= peer.trained_until
 
 

@@ -17,21 +17,26 @@ NO_LIMIT = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Open ordinary cases, open emergencies, offers made lately, and until when one rests after an emergency."""
+    """Open ordinary cases, open emergencies, offers made lately, until when one rests after an emergency, or pauses."""
 
     open: int = 0
     crisis: int = 0
     asked: int = 0
     rest_until: datetime | None = None
+    paused_until: datetime | None = None
 
     def taken(self, *, crisis: bool) -> int:
         """What counts against the cap of this kind of case."""
         return self.crisis if crisis else self.open
 
 
+IDLE = Load()
+"""Carried by a peer of whom nothing is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One change of one peer's load: an offer reserves (`by` 1), an end frees (`by` -1).
+    """One change of one peer's load: an offer reserves (`by` 1), an end frees (`by` -1), a pause does neither (0).
 
     `cap` is the policy's, of the case concerned.
     """
@@ -41,6 +46,9 @@ class Move:
     by: int
     cap: int
     rest_until: datetime | None = None
+    paused_until: datetime | None = None
+    counts: bool = True
+    """Whether being asked counts when turns are taken: not in practice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,7 @@ class Change:
     open_limit: int
     crisis_limit: int
     rest_until: datetime | None
+    paused_until: datetime | None
 
 
 class Ledger:
@@ -69,7 +78,7 @@ class Ledger:
 
     def of(self, person: PersonId) -> Load:
         """What this peer carries now, with the moves of this batch."""
-        return self._now.get(person) or self._read.get(person) or Load()
+        return (self._now and self._now.get(person)) or self._read.get(person, IDLE)
 
     def free(self, person: PersonId, cap: int, *, crisis: bool) -> bool:
         """Whether one more case of this kind stays within the cap."""
@@ -88,8 +97,9 @@ class Ledger:
         self._now[move.person] = Load(
             open=load.open + (0 if move.crisis else move.by),
             crisis=load.crisis + (move.by if move.crisis else 0),
-            asked=load.asked + max(move.by, 0),
+            asked=load.asked + (max(move.by, 0) if move.counts else 0),
             rest_until=move.rest_until or load.rest_until,
+            paused_until=move.paused_until or load.paused_until,
         )
         self.log.append(move.person)
 
@@ -114,4 +124,5 @@ class Ledger:
             open_limit=self._limits.get((person, False), NO_LIMIT),
             crisis_limit=self._limits.get((person, True), NO_LIMIT),
             rest_until=after.rest_until if after.rest_until != before.rest_until else None,
+            paused_until=after.paused_until if after.paused_until != before.paused_until else None,
         )

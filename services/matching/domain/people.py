@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
 from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from shared.hours import BadHours, Hours, is_open, parse_hours
+from shared.availability import Times, windows_in
+from shared.hours import BadHours, Hours, parse_hours
 from shared.types import PersonId, Role
-
-DAYS_AHEAD = 8
-"""A weekly pattern opens within a week; one day more for a span that begins earlier today."""
 
 
 class Peer(NamedTuple):
-    """A person of the directory. `time_zone` is the agency's; `hours` a weekly pattern in it, "" for always."""
+    """A person of the directory. `time_zone` is the agency's; `hours` a weekly pattern in it, "" for always.
+
+    `windows`: what is otherwise than that, as `shared.availability.text_of` writes it; `alone`: only they count.
+    """
 
     person: PersonId
     active: bool
@@ -30,11 +31,25 @@ class Peer(NamedTuple):
     hours: str = ""
     time_zone: str = "UTC"
     language: str = "en"
+    windows: str = ""
+    alone: bool = False
+    bearer: PersonId | None = None
+    """Of a peer whom another agency lends: who this is at home, and who carries what this one takes on."""
+
+    @property
+    def carrier(self) -> PersonId:
+        """In whose name loads are counted: whoever serves several agencies is one person with one week."""
+        return self.bearer or self.person
 
     @property
     def useful(self) -> bool:
         """May be asked or told anything at all."""
         return self.active and self.verified
+
+    @property
+    def times(self) -> Times:
+        """When this peer is there."""
+        return Times(pattern(self.hours), zone_named(self.time_zone), windows_in(self.windows), self.alone)
 
     @property
     def coordinates(self) -> bool:
@@ -60,6 +75,14 @@ def zone_named(name: str) -> str:
         return "UTC"
 
 
+_When = tuple[str, str, str, bool]
+
+
+def _when(peer: Peer) -> _When:
+    """What decides when somebody is there: equal for many."""
+    return peer.hours, peer.time_zone, peer.windows, peer.alone
+
+
 class Calendar:
     """Days and hours at one moment, each worked out once per zone and pattern."""
 
@@ -67,7 +90,9 @@ class Calendar:
         """`now` is the region's time."""
         self.now = now
         self._days: dict[str, date] = {}
-        self._open: dict[tuple[str, str], bool] = {}
+        self._there: dict[tuple[object, ...], bool] = {}
+        self._off: dict[tuple[object, ...], bool] = {}
+        self._openings: dict[_When, datetime | None] = {}
 
     def today(self, zone: str) -> date:
         """The date that a calendar on the wall shows in this zone."""
@@ -78,31 +103,29 @@ class Calendar:
 
     def there(self, peer: Peer) -> bool:
         """Whether the peer's hours say that he can be asked now."""
-        if not peer.hours:
+        return self._answered(peer, self._there, Times.there)
+
+    def off(self, peer: Peer) -> bool:
+        """Whether the peer is on leave, or has said that nothing shall be asked now."""
+        return bool(peer.windows) and self._answered(peer, self._off, Times.off)
+
+    def _answered(
+        self, peer: Peer, known: dict[tuple[object, ...], bool], question: Callable[[Times, datetime], bool]
+    ) -> bool:
+        if not (peer.hours or peer.windows or peer.alone):
             return True
-        key = peer.hours, peer.time_zone
-        answer = self._open.get(key)
+        key = _when(peer)
+        answer = known.get(key)
         if answer is None:
-            answer = self._open[key] = is_open(pattern(peer.hours), self.now, zone_named(peer.time_zone))
+            answer = known[key] = question(peer.times, self.now)
         return answer
 
     def next_there(self, peers: Iterable[Peer]) -> datetime | None:
-        """When the first of these peers can be asked: now, later, or never (None) when there are none."""
-        patterns = {(peer.hours, zone_named(peer.time_zone)) for peer in peers}
-        return min((next_opening(pattern(hours), self.now, zone) for hours, zone in patterns), default=None)
+        """When the first of these peers can be asked: now, later, or (None) nobody knows, or there are none."""
+        openings = (self._opening(key, peer) for key, peer in {_when(peer): peer for peer in peers}.items())
+        return min((opening for opening in openings if opening is not None), default=None)
 
-
-def next_opening(hours: Hours, at: datetime, zone: str) -> datetime:
-    """The first moment from `at` on (aware; the answer is in UTC) at which the pattern is open in this zone."""
-    if is_open(hours, at, zone):
-        return at.astimezone(UTC)
-    place = ZoneInfo(zone)
-    first = at.astimezone(place).date()
-    days = (first + timedelta(days=ahead) for ahead in range(DAYS_AHEAD))
-    openings = (
-        datetime(day.year, day.month, day.day, *divmod(span.start, 60), tzinfo=place).astimezone(UTC)
-        for day in days
-        for span in hours.spans
-        if day.weekday() in span.days
-    )
-    return min(opening for opening in openings if opening >= at)
+    def _opening(self, key: _When, peer: Peer) -> datetime | None:
+        if key not in self._openings:
+            self._openings[key] = peer.times.next_there(self.now)
+        return self._openings[key]

@@ -1,26 +1,32 @@
 """In which order suitable peers are asked, and why: a plain order with named parts that a coordinator can read.
 
 Whoever rests after an emergency (72 h by default) comes last of all; they are asked for another emergency only when
-nobody else suitable is left, which `search` sees to. Who is there comes before who is not; then what the requester
-has stated, language and current training; then fair load: who carries least, then who was asked least lately. Among
-equals each case begins at a place of its own, so that nobody is the favourite. No study gives weights for stated
-wishes (domain, section 2): these are ours.
+nobody else suitable is left, which `search` sees to. Who is there comes before who is not; then the agency's own
+people before its retirees, unless it is a retiree who asks or one is wished for; then what the requester has stated,
+language and current training, each with the weight stamped on the case; then fair load: who carries least, then who
+was asked least lately. Among equals each case begins at a place of its own, so that nobody is the favourite. Every
+part is a number in the candidate's factors, and the factors alone give the order again (`place_of`).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Container, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Container, Iterator, Mapping, Sequence
+from heapq import merge
+from math import fsum
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.matching.domain.eligibility import suits, trained
-from services.matching.domain.loads import Ledger
+from services.matching.domain.loads import IDLE, Ledger, Load
 from services.matching.domain.people import Calendar, Peer
+from services.matching.domain.roster import Roster, point
 from shared.events.intake import Ask
-from shared.types import PersonId, Urgency
+from shared.types import OTHER_AGENCY, PersonId, Relation, Urgency
 
-PREFERRED, AVOIDED, SAME_LANGUAGE, TRAINED = 2.0, -3.0, 1.0, 0.5
+STATED = ("prefer", "avoid", "language", "trained", "wanted")
+"""The parts of the order that weigh against each other."""
 
 
 class Ranked(NamedTuple):
@@ -32,8 +38,29 @@ class Ranked(NamedTuple):
     rested: bool = True
 
 
-_Key = tuple[bool, bool, float]
-"""Resting, away, and the stated parts the other way round: the least comes first."""
+_Key = tuple[bool, bool, int, float]
+"""Resting, away, tier, and the stated parts the other way round: the least comes first."""
+
+_Level = tuple[int, int]
+"""Cases carried, and how often asked lately."""
+
+RETIRED = "retired"
+"""The attribute by which a peer says so."""
+
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
+
+Place = tuple[_Key, _Level]
+"""Where somebody stands."""
+
+
+def place_of(factors: Mapping[str, float]) -> Place:
+    """The place that these factors come to, of all who were ranked for the same case at the same time.
+
+    Nobody has to be looked up for it: what was stamped with an offer or a shortlist replays the order.
+    """
+    share = fsum(factors.get(part, 0) for part in STATED)
+    key = factors.get("resting", 0) < 0, not factors["available"], -int(factors.get("tier", 0)), -share
+    return key, (-int(factors["load"]), -int(factors["asked"]))
 
 
 class _Shelf(NamedTuple):
@@ -41,8 +68,19 @@ class _Shelf(NamedTuple):
 
     rested: bool
     available: bool
-    levels: list[tuple[int, int]]
-    on: dict[tuple[int, int], list[int]]
+    tier: int
+    levels: list[_Level]
+    on: dict[_Level, list[int]]
+
+
+class _Kind(NamedTuple):
+    """What all peers have in common who differ in nothing but who they are and what they carry."""
+
+    shares: dict[str, float]
+    away: bool
+    tier: int
+    stated: float
+    """The sum of the shares, the other way round."""
 
 
 def is_crisis(ask: Ask) -> bool:
@@ -60,17 +98,38 @@ def language_of(tag: str) -> str:
     return tag.partition("-")[0].lower()
 
 
+def tier(peer: Peer, ask: Ask) -> int:
+    """How far a search has to widen for this peer: 0 at once, 1 and 2 when nobody nearer is there.
+
+    An agency's own people come before its retirees; for a retiree it is the other way round, and whoever wishes for
+    one has them among the first. Then come the peers whom other agencies lend, or first of all for whoever wishes for
+    one of those. The requester's other wishes hold in every tier.
+    """
+    if peer.bearer is not None:
+        return 0 if OTHER_AGENCY in {*ask.wishes.require, *ask.wishes.prefer} else 2
+    retired = RETIRED in peer.attributes
+    if ask.relation is Relation.RETIREE:
+        return int(not retired)
+    return int(retired and RETIRED not in {*ask.wishes.require, *ask.wishes.prefer})
+
+
 def stated(peer: Peer, ask: Ask, *, trained_now: bool) -> dict[str, float]:
     """The parts of the order that load does not touch, without those that are nothing."""
-    language = language_of(ask.language)
+    language, weights = language_of(ask.language), ask.policy.weights
     speaks = language_of(peer.language) == language or f"language:{language}" in peer.attributes
     shares = {
-        "prefer": PREFERRED * len(peer.attributes.intersection(ask.wishes.prefer)),
-        "avoid": AVOIDED * len(peer.attributes.intersection(ask.wishes.avoid)),
-        "language": SAME_LANGUAGE * speaks,
-        "trained": TRAINED * trained_now,
+        "prefer": weights.prefer * len(peer.attributes.intersection(ask.wishes.prefer)),
+        "avoid": weights.avoid * len(peer.attributes.intersection(ask.wishes.avoid)),
+        "language": weights.language * speaks,
+        "trained": weights.trained * trained_now,
     }
     return {name: share for name, share in shares.items() if share}
+
+
+def personal(ask: Ask) -> dict[PersonId, dict[str, float]]:
+    """What counts for single persons in this case alone: whom the requester has asked for by name."""
+    weight = ask.policy.weights.wanted
+    return {person: {"wanted": weight} for person in ask.wanted} if weight else {}
 
 
 class Shelves:
@@ -79,52 +138,68 @@ class Shelves:
     Made once per batch and kind of ask; asking for the best of 5,000 peers costs the same as of 50.
     """
 
-    def __init__(self, peers: Sequence[Peer], ask: Ask, calendar: Calendar, ledger: Ledger) -> None:
-        """Sorts in those who suit; the order in which `peers` come changes nothing."""
-        self._peers = sorted(peers)
-        self._crisis, self._cap, self._ledger = is_crisis(ask), cap_of(ask), ledger
+    def __init__(self, roster: Roster, ask: Ask, calendar: Calendar, ledger: Ledger) -> None:
+        """Sorts in those who suit."""
+        self._roster = roster
+        self._ask, self._crisis, self._cap, self._ledger = ask, is_crisis(ask), cap_of(ask), ledger
         self._seen = len(ledger.log)
         self._calendar = calendar
-        self._shares: dict[int, dict[str, float]] = {}
-        self._shelf_of: dict[int, _Shelf] = {}
+        self._kind_of: dict[int, _Kind] = {}
         self._by_key: dict[_Key, _Shelf] = {}
         self._keys: list[_Key] = []
-        self._level_of: dict[int, tuple[int, int]] = {}
-        self._position = {peer.person: place for place, peer in enumerate(self._peers)}
-        for place, peer in enumerate(self._peers):
-            today = calendar.today(peer.time_zone)
-            if not suits(peer, ask, today):
+        self._stood: dict[int, tuple[_Shelf, _Level]] = {}
+        of, carriers = ledger.of, roster.carriers
+        for example, places in roster.alike(calendar):
+            kind = self._kind(example)
+            if kind is None:
                 continue
-            self._shares[place] = stated(peer, ask, trained_now=trained(peer, today))
-            self._put(place)
+            self._kind_of |= dict.fromkeys(places, kind)
+            idle = []
+            for place in places:
+                load = of(carriers[place])
+                if load is IDLE:
+                    idle.append(place)
+                else:
+                    self._put([place], kind, load)
+            self._put(idle, kind, IDLE)
 
-    def _shelf(self, peer: Peer, share: float) -> _Shelf:
-        """Where such a peer stands, with a place in the order if nobody has stood there yet."""
-        rest = self._ledger.of(peer.person).rest_until
-        key = (rest is not None and rest > self._calendar.now, not self._calendar.there(peer), -share)
-        if key not in self._by_key:
-            self._by_key[key] = _Shelf(not key[0], not key[1], [], {})
-            insort(self._keys, key)
-        return self._by_key[key]
+    def _kind(self, peer: Peer) -> _Kind | None:
+        """What decides about this peer but load; None for one who does not suit, or is not to be asked now."""
+        today = self._calendar.today(peer.time_zone)
+        if self._calendar.off(peer) or not suits(peer, self._ask, today):
+            return None
+        shares = stated(peer, self._ask, trained_now=trained(peer, today))
+        return _Kind(shares, not self._calendar.there(peer), tier(peer, self._ask), -fsum(shares.values()))
 
-    def _put(self, place: int) -> None:
-        """Where a peer now belongs; nowhere when he is at his cap."""
-        load = self._ledger.of(self._peers[place].person)
-        if load.taken(crisis=self._crisis) >= self._cap:
+    def _put(self, places: Sequence[int], kind: _Kind, load: Load) -> None:
+        """Where peers with this load now belong, ascending.
+
+        Nowhere when they are at their cap, or have said that nothing new shall be asked.
+        """
+        now = self._calendar.now
+        paused = load.paused_until is not None and load.paused_until > now
+        if not places or paused or load.taken(crisis=self._crisis) >= self._cap:
             return
         level = (load.open + load.crisis, load.asked)
-        shelf = self._shelf_of[place] = self._shelf(self._peers[place], sum(self._shares[place].values()))
-        if level not in shelf.on:
-            shelf.on[level] = []
+        key = load.rest_until is not None and load.rest_until > now, *kind[1:]
+        shelf = self._by_key.get(key)
+        if shelf is None:
+            shelf = self._by_key[key] = _Shelf(not key[0], not kind.away, kind.tier, [], {})
+            insort(self._keys, key)
+        stand = shelf.on.get(level)
+        if stand is None:
+            shelf.on[level] = [*places]
             insort(shelf.levels, level)
-        insort(shelf.on[level], place)
-        self._level_of[place] = level
+        else:
+            for place in places:
+                insort(stand, place)
+        self._stood.update(dict.fromkeys(places, (shelf, level)))
 
     def _take(self, place: int) -> None:
-        level = self._level_of.pop(place, None)
-        if level is None:
+        stood = self._stood.pop(place, None)
+        if stood is None:
             return
-        shelf = self._shelf_of[place]
+        shelf, level = stood
         places = shelf.on[level]
         del places[bisect_left(places, place)]
         if not places:
@@ -133,35 +208,55 @@ class Shelves:
 
     def _catch_up(self) -> None:
         for person in self._ledger.log[self._seen :]:
-            place = self._position.get(person)
-            if place is not None and place in self._shares:
+            place = self._roster.place_of_carrier.get(person)
+            if place is not None and place in self._kind_of:
                 self._take(place)
-                self._put(place)
+                self._put([place], self._kind_of[place], self._ledger.of(person))
         self._seen = len(self._ledger.log)
 
-    def best(self, case_id: UUID, without: Container[PersonId]) -> Iterator[Ranked]:
-        """Whoever may still be asked, best first. Take what is needed before any load moves again."""
+    def best(
+        self, case_id: UUID, without: Container[PersonId], own: Mapping[PersonId, Mapping[str, float]] = NOTHING
+    ) -> Iterator[Ranked]:
+        """Whoever may still be asked, best first. Take what is needed before any load moves again.
+
+        `own` are the parts that count in this case alone (`personal`): those few are taken out of their shelves and
+        stand where they belong, before their equals.
+        """
         self._catch_up()
-        for shelf in (self._by_key[key] for key in self._keys):
+        places = (self._roster.place_of.get(person) for person in own)
+        apart = frozenset(place for place in places if place is not None and place in self._stood)
+        if not apart:
+            return (one for _, one in self._others(case_id, without, apart))
+        single = [self._ranked(place, own[self._roster.people[place].person]) for place in apart]
+        stand = sorted((place_of(one.factors), one) for one in single if one.peer.person not in without)
+        return (one for _, one in merge(stand, self._others(case_id, without, apart), key=lambda pair: pair[0]))
+
+    def _others(
+        self, case_id: UUID, without: Container[PersonId], apart: Container[int]
+    ) -> Iterator[tuple[Place, Ranked]]:
+        begins, people = point(case_id), self._roster.people
+        for key in self._keys:
+            shelf = self._by_key[key]
             for level in shelf.levels:
                 places = shelf.on[level]
-                start = case_id.int % len(places)
+                start = bisect_left(places, begins, key=self._roster.points.__getitem__)
                 for step in range(len(places)):
                     place = places[(start + step) % len(places)]
-                    if self._peers[place].person not in without:
-                        yield self._ranked(place, shelf)
+                    if place not in apart and people[place].person not in without:
+                        yield (key, level), self._ranked(place)
 
-    def find(self, person: PersonId) -> Ranked | None:
+    def find(self, person: PersonId, own: Mapping[PersonId, Mapping[str, float]] = NOTHING) -> Ranked | None:
         """This one person, if he suits and has room."""
         self._catch_up()
-        place = self._position.get(person)
-        if place is None or place not in self._level_of:
+        place = self._roster.place_of.get(person)
+        if place is None or place not in self._stood:
             return None
-        return self._ranked(place, self._shelf_of[place])
+        return self._ranked(place, own.get(person, {}))
 
-    def _ranked(self, place: int, shelf: _Shelf) -> Ranked:
-        carried, asked = self._level_of[place]
-        factors = {"available": 1.0 if shelf.available else 0.0, **self._shares[place]}
+    def _ranked(self, place: int, own: Mapping[str, float] = NOTHING) -> Ranked:
+        shelf, (carried, asked) = self._stood[place]
+        factors = {"available": 1.0 if shelf.available else 0.0, **self._kind_of[place].shares, **own}
         factors |= {} if shelf.rested else {"resting": -1.0}
+        factors |= {"tier": float(-shelf.tier)} if shelf.tier else {}
         factors |= {"load": float(-carried), "asked": float(-asked)}
-        return Ranked(self._peers[place], shelf.available, factors, shelf.rested)
+        return Ranked(self._roster.people[place], shelf.available, factors, shelf.rested)

@@ -23,7 +23,7 @@ from services.matching.domain.case import (
     Stage,
     State,
 )
-from services.matching.domain.effects import Effects, assignment_over, cap, rescinded
+from services.matching.domain.effects import After, Effects, assignment_over, cap, rescinded
 from services.matching.domain.eligibility import eligible
 from services.matching.domain.ranking import is_crisis
 from services.matching.domain.search import begun, looked, patience
@@ -48,6 +48,7 @@ def replied(state: State, reply: ReplyReceived, world: World, effects: Effects) 
     offer = state.case.offer(reply.subject)
     if offer is None or offer.person != reply.person:
         return _settled(state, reply, "ended", effects)
+    _paused(state, offer, reply, world, effects)
     match reply.verb:
         case "accept":
             return _accepted(state, offer, reply, world, effects)
@@ -108,7 +109,7 @@ def _why_not(state: Open, offer: Offer, reply: ReplyReceived, world: World) -> O
     if reply.received_at > offer.expires:
         return "too_late"
     limit = cap(state.case.ask, crisis=offer.crisis)
-    full = offer.state is OfferState.EXPIRED and not world.ledger.free(offer.person, limit, crisis=offer.crisis)
+    full = offer.state is OfferState.EXPIRED and not world.ledger.free(offer.carrier, limit, crisis=offer.crisis)
     return "too_late" if full else None
 
 
@@ -126,7 +127,9 @@ def _assigned(case: Case, offer: Offer, world: World, effects: Effects) -> Open:
     released = not needs_release(case.ask)
     until_released = timedelta(0) if released else timedelta(seconds=policy.choose_within_s)
     contact_by = world.now + until_released + timedelta(seconds=policy.contact_within_s)
-    assignment = Assignment(world.new_id(), offer.offer_id, offer.person, contact_by, released, offer.crisis)
+    assignment = Assignment(
+        world.new_id(), offer.offer_id, offer.person, contact_by, released, offer.crisis, bearer=offer.bearer
+    )
     effects.tell(
         PeerAssigned(
             assignment=assignment.assignment_id, offer=offer.offer_id, person=offer.person, contact_by=contact_by
@@ -152,14 +155,30 @@ def _declined(state: Open, offer: Offer, reply: ReplyReceived, world: World, eff
     effects.tell(OfferDeclined(offer=offer.offer_id, person=offer.person))
     effects.tell(ReplySettled(reply=reply.reply, outcome="declined"))
     effects.free(offer, state.case.ask)
-    again = world.now + patience(state.case.ask) if reply.verb == "not_now" else None
-    case = state.case.noted(offer.now(OfferState.DECLINED)).keeping_out(offer.person, again)
+    again = world.now + _left_alone(state, reply) if reply.verb == "not_now" else None
+    case = state.case.noted(offer.now(OfferState.DECLINED)).keeping_out(
+        offer.person, again, promised=reply.again_in_s is not None
+    )
     return looked(case, world, effects, beside=late_of(state))
+
+
+def _left_alone(state: Open, reply: ReplyReceived) -> timedelta:
+    """For how long who says "not now" is not asked this again: what they have said, or as long as the silent."""
+    return timedelta(seconds=reply.again_in_s) if reply.again_in_s else patience(state.case.ask)
+
+
+def _paused(state: Open, held: Offer | Assignment, reply: ReplyReceived, world: World, effects: Effects) -> None:
+    if reply.pause_s:
+        effects.pause(held, state.case.ask, next_hour(world.now + timedelta(seconds=reply.pause_s)))
 
 
 def _about_assignment(
     state: Open, assignment: Assignment, reply: ReplyReceived, world: World, effects: Effects
 ) -> State:
+    if reply.pause_s:
+        # They go on with this one.
+        _paused(state, assignment, reply, world, effects)
+        return _settled(state, reply, "noted", effects)
     match reply.verb:
         case "contacted":
             return _contacted(state, assignment, reply, world, effects)
@@ -185,7 +204,7 @@ def _contacted(state: Open, assignment: Assignment, reply: ReplyReceived, world:
 def _stepped_back(state: Open, assignment: Assignment, reply: ReplyReceived, world: World, effects: Effects) -> State:
     """No cause is asked; somebody else is looked for. What is out beside a late contact stays out."""
     effects.tell(ReplySettled(reply=reply.reply, outcome="noted"))
-    case = assignment_over(state.case, assignment, "stepped_back", effects, rest_until=rest(assignment, state, world))
+    case = assignment_over(state.case, assignment, "stepped_back", effects, after=after(assignment, state, world))
     return begun(case.keeping_out(assignment.person), world, effects)
 
 
@@ -200,18 +219,28 @@ def ended(state: Open, how: Literal["closed", "withdrawn"], world: World, effect
     assignment = assignment_of(state)
     case = rescinded(state.case, state.case.pending, "ended", effects)
     if assignment:
-        assignment_over(case, assignment, how, effects, rest_until=rest(assignment, state, world))
+        assignment_over(case, assignment, how, effects, after=after(assignment, state, world))
     return Ended()
 
 
-def rest(assignment: Assignment, state: Open, world: World) -> datetime | None:
-    """Until when one rests who has really been in an emergency, to the next full hour; None otherwise.
+def after(assignment: Assignment, state: Open, world: World) -> After:
+    """What follows for one who has really been in an emergency: a rest, and a word a day later.
 
-    The time is kept longer than the case: to the second it would tell when that ended, and so which one it was.
+    Both times are kept longer than the case: to the second they would tell when that ended, and so which one it was.
+    They are full hours, and the word comes at one of six, whichever.
     """
-    cooldown = state.case.ask.policy.crisis_cooldown_s
-    if not cooldown or not assignment.crisis or assignment.stage is not Stage.IN_CONTACT:
-        return None
-    until = world.now + timedelta(seconds=cooldown)
-    hour = until.replace(minute=0, second=0, microsecond=0)
-    return hour if hour == until else hour + timedelta(hours=1)
+    policy = state.case.ask.policy
+    if not (assignment.crisis or is_crisis(state.case.ask)) or assignment.stage is not Stage.IN_CONTACT:
+        return After()
+    resting = assignment.crisis and policy.crisis_cooldown_s
+    within = timedelta(seconds=policy.check_in_s, hours=world.new_id().int % 6)
+    return After(
+        next_hour(world.now + timedelta(seconds=policy.crisis_cooldown_s)) if resting else None,
+        next_hour(world.now + within) if policy.check_in_s else None,
+    )
+
+
+def next_hour(moment: datetime) -> datetime:
+    """The moment itself where it is a full hour, or the next full hour."""
+    hour = moment.replace(minute=0, second=0, microsecond=0)
+    return hour if hour == moment else hour + timedelta(hours=1)

@@ -27,16 +27,16 @@ from services.matching.domain.case import (
     Unserved,
 )
 from services.matching.domain.effects import Effects
-from services.matching.domain.ranking import Ranked, is_crisis
+from services.matching.domain.eligibility import suits
+from services.matching.domain.ranking import Ranked, is_crisis, personal
 from services.matching.domain.world import World
 from shared.events.intake import Ask
 from shared.events.matching import Candidate, NobodyFound, OfferMade, SearchStarted, ShortlistReady
-from shared.types import PersonId, Urgency
+from shared.types import OTHER_AGENCY, PersonId, Urgency
 
-LONGEST_SHORTLIST = 5
-"""Three to five (domain, section 2); fewer when there are not as many."""
 EMERGENCY_AGAIN = timedelta(minutes=5)
 AGAIN = timedelta(hours=1)
+SOON = timedelta(minutes=20)
 NEXT_SHORTLIST = timedelta(days=1)
 """A shortlist that nobody has chosen from is made afresh once a day after its first time."""
 PATIENT = frozenset({Urgency.ROUTINE, Urgency.SOON})
@@ -68,6 +68,8 @@ def looked(
     `beside`: an assignment whose contact is late; somebody else is asked beside it. `fresh`: until now nothing was
     under way, so that the search is told.
     """
+    if case.waits_for is not None and not case.pending:
+        return _waited(case, case.waits_for, world, effects, beside)
     if case.chooses:
         return _listed(case, world, effects, beside)
     # A search is told before its offers, although they say until when.
@@ -82,7 +84,24 @@ def looked(
         case = replace(case, turn=case.turn + 1)
         effects.alarm_look(case, opening, crisis=False)
         return _on_the_way(case, opening, effects, beside, first)
+    soon = _asked_for_again(case, world)
+    if soon:
+        case = replace(case, turn=case.turn + 1, hungry=True)
+        effects.alarm_look(case, soon, crisis=False)
+        return _on_the_way(case, soon, effects, beside, first)
     return _nobody(case, world, effects, beside)
+
+
+def _asked_for_again(case: Case, world: World) -> datetime | None:
+    """When the first who has said "ask me in a quarter of an hour" can be asked: so long nobody is told of nobody.
+
+    Not in an emergency: there whoever can do something about it hears of it at once. Nor when a first contact should
+    have been made by now: then it is time that somebody hears of it, whatever has been said.
+    """
+    if is_crisis(case.ask) or world.now >= case.since + patience(case.ask):
+        return None
+    waiting = (until for one, until in case.kept_out.items() if until is not None and one in case.promised)
+    return min((until for until in waiting if world.now < until <= world.now + SOON), default=None)
 
 
 def _missing(case: Case, beside: Assignment | None) -> int:
@@ -101,6 +120,9 @@ def _on_the_way(
     case: Case, until: datetime, effects: Effects, beside: Assignment | None, told_at: int | None = None
 ) -> Open:
     if beside:
+        if not any(isinstance(fact, OfferMade) for fact in effects.facts):
+            # Until then nobody else is asked, and whoever watches over the silent one has to know.
+            effects.tell(SearchStarted(due=until))
         return Assigned(case, beside, until)
     if told_at is not None:
         effects.facts.insert(told_at, SearchStarted(due=until))
@@ -116,7 +138,7 @@ def _without(case: Case, world: World, beside: Assignment | None) -> frozenset[P
 
 def _best(case: Case, world: World, beside: Assignment | None) -> Iterator[Ranked]:
     shelves = world.shelves(case.agency_id, case.ask)
-    return shelves.best(case.case_id, _without(case, world, beside))
+    return shelves.best(case.case_id, _without(case, world, beside), personal(case.ask))
 
 
 def _kept_for_last(case: Case, asked: list[Ranked], world: World) -> list[Ranked]:
@@ -124,7 +146,7 @@ def _kept_for_last(case: Case, asked: list[Ranked], world: World) -> list[Ranked
     if not is_crisis(case.ask):
         return asked
     rested = [one for one in asked if one.rested]
-    waits = any(world.rested(offer.person) for offer in case.pending if offer.crisis)
+    waits = any(world.rested(offer.carrier) for offer in case.pending if offer.crisis)
     return rested if rested or waits else asked
 
 
@@ -152,7 +174,7 @@ def made(case: Case, one: Ranked, world: World, effects: Effects) -> Offer:
     """Offer the case to this peer: his load is reserved, and the answer counts until the time-out."""
     ask = case.ask
     expires = world.now + timedelta(seconds=ask.policy.answer_within_s)
-    offer = Offer(world.new_id(), one.peer.person, expires, is_crisis(ask), one.factors)
+    offer = Offer(world.new_id(), one.peer.person, expires, is_crisis(ask), one.factors, bearer=one.peer.bearer)
     effects.reserve(offer, ask)
     effects.alarm_offer(offer)
     effects.tell(
@@ -163,6 +185,7 @@ def made(case: Case, one: Ranked, world: World, effects: Effects) -> Offer:
             manner=ask.manner,
             expires=expires,
             factors=one.factors,
+            practice=ask.practice,
         )
     )
     return offer
@@ -172,10 +195,7 @@ def _listed(case: Case, world: World, effects: Effects, beside: Assignment | Non
     """The requester chooses: a shortlist, and nobody is asked. While an offer to the chosen one is out: nothing."""
     if case.pending:
         return _on_the_way(case, _first_answer(case), effects, beside)
-    listed = tuple(
-        Candidate(person=one.peer.person, available=one.available, factors=one.factors)
-        for one in islice(_best(case, world, beside), LONGEST_SHORTLIST)
-    )
+    listed = tuple(_candidate(one, world) for one in islice(_best(case, world, beside), case.ask.policy.shortlist))
     if not listed:
         return _nobody(case, world, effects, beside)
     within = timedelta(seconds=case.ask.policy.choose_within_s) or AGAIN
@@ -186,13 +206,49 @@ def _listed(case: Case, world: World, effects: Effects, beside: Assignment | Non
     return Assigned(case, beside, due) if beside else Choosing(case, due)
 
 
+def _candidate(one: Ranked, world: World) -> Candidate:
+    there_from = None if one.available else world.calendar.next_there([one.peer])
+    return Candidate(person=one.peer.person, available=one.available, factors=one.factors, there_from=there_from)
+
+
+def _shut_out(case: Case, beside: Assignment | None) -> frozenset[PersonId]:
+    """Who is not asked even when the requester picks them."""
+    return frozenset({*case.ask.bars, *case.out_for_good(), *({beside.person} if beside else ())})
+
+
+def _waited(case: Case, person: PersonId, world: World, effects: Effects, beside: Assignment | None) -> Open:
+    """Ask the one who is waited for if they are there and have room now; else say until when the search waits.
+
+    Whoever cannot be asked any more is waited for no longer, and the requester chooses again; nor is anybody who is
+    still not there, or still has no room, when the time is over that a first contact takes after they should have been.
+    Nobody else is asked meanwhile.
+    """
+    peer = world.peer(case.agency_id, person)
+    shut_out = person in _shut_out(case, beside)
+    if peer is None or shut_out or not suits(peer, case.ask, world.calendar.today(peer.time_zone)):
+        return looked(replace(case, waits_for=None, waits_until=None), world, effects, beside=beside)
+    opening = world.calendar.next_there([peer])
+    if opening is None or opening <= world.now:
+        if world.shelves(case.agency_id, case.ask).find(person) is not None:
+            return chosen(replace(case, waits_for=None, waits_until=None), person, world, effects, beside=beside)
+        # No room: hungry, so that the search looks again as soon as there is some.
+        opening = world.now + AGAIN
+    until = case.waits_until or opening + patience(case.ask)
+    if world.now >= until:
+        return looked(replace(case, waits_for=None, waits_until=None), world, effects, beside=beside)
+    case, opening = replace(case, waits_until=until), min(opening, until)
+    case = replace(case, turn=case.turn + 1, hungry=True)
+    effects.alarm_look(case, opening, crisis=False)
+    return _on_the_way(case, opening, effects, beside, len(effects.facts))
+
+
 def chosen(case: Case, person: PersonId, world: World, effects: Effects, *, beside: Assignment | None) -> Open:
     """Ask the one whom the requester has picked; a new shortlist when that one cannot be asked any more.
 
     Whoever was only silent, or busy then, may be picked all the same.
     """
-    shut_out = {*case.ask.bars, *case.out_for_good(), *({beside.person} if beside else ())}
-    found = None if person in shut_out else world.shelves(case.agency_id, case.ask).find(person)
+    shut_out = person in _shut_out(case, beside)
+    found = None if shut_out else world.shelves(case.agency_id, case.ask).find(person, personal(case.ask))
     if found is None:
         return looked(case, world, effects, beside=beside)
     first = len(effects.facts)
@@ -202,11 +258,16 @@ def chosen(case: Case, person: PersonId, world: World, effects: Effects, *, besi
 
 
 def _nobody(case: Case, world: World, effects: Effects, beside: Assignment | None) -> Open:
-    """Nobody suitable is left: those who can do something about it hear a count, and the search goes on."""
+    """Nobody suitable is left: those who can do something about it hear a count, and the search goes on.
+
+    Whoever wants nobody of their own agency is not counted there either, and what is only practised is nowhere.
+    """
     next_try = world.now + pause(case.ask)
     case = replace(case, turn=case.turn + 1, hungry=True)
     effects.alarm_look(case, next_try, crisis=is_crisis(case.ask))
-    recipients = world.to_tell(case.agency_id, frozenset({*case.ask.bars, *case.out_for_good()}))
+    own = OTHER_AGENCY not in case.ask.wishes.require
+    out = frozenset({*case.ask.bars, *case.out_for_good()})
+    recipients = () if case.ask.practice else world.to_tell(case.agency_id, out, own=own)
     effects.tell(NobodyFound(recipients=recipients, next_try=next_try, urgency=case.ask.urgency))
     effects.acts.append("nobody found")
     return Assigned(case, beside, next_try) if beside else Unserved(case, next_try)

@@ -9,8 +9,11 @@ from uuid import UUID
 from services.matching.domain.loads import Ledger
 from services.matching.domain.people import Calendar, Peer
 from services.matching.domain.ranking import Shelves, cap_of, is_crisis
+from services.matching.domain.roster import Roster
 from shared.events.intake import Ask
-from shared.types import AgencyId, PersonId
+from shared.types import AgencyId, PersonId, Relation
+
+NOBODY = Roster()
 
 
 class World:
@@ -20,22 +23,21 @@ class World:
         self,
         now: datetime,
         new_id: Callable[[], UUID],
-        people: Mapping[AgencyId, Sequence[Peer]],
+        people: Mapping[AgencyId, Roster],
         duty: Sequence[PersonId],
         ledger: Ledger,
     ) -> None:
-        """`people` are the active and verified peers and coordinators by agency; `duty` the region's coordinators."""
+        """`people` are the peers and coordinators by agency; `duty` the region's coordinators."""
         self.now, self.new_id, self.ledger = now, new_id, ledger
         self.calendar = Calendar(now)
         self._people, self._duty = people, duty
-        self._found: dict[AgencyId, dict[PersonId, Peer]] = {}
         self._shelves: dict[object, Shelves] = {}
 
     def peer(self, agency: AgencyId, person: PersonId) -> Peer | None:
         """A person of this agency, if active and verified."""
-        if agency not in self._found:
-            self._found[agency] = {peer.person: peer for peer in self._people.get(agency, ())}
-        return self._found[agency].get(person)
+        roster = self._people.get(agency, NOBODY)
+        place = roster.place_of.get(person)
+        return None if place is None else roster.people[place]
 
     def rested(self, person: PersonId) -> bool:
         """Whether this person is not in the cool-down after an emergency."""
@@ -45,13 +47,19 @@ class World:
     def shelves(self, agency: AgencyId, ask: Ask) -> Shelves:
         """The agency's peers who suit this kind of ask, in order. Made once for all cases that ask alike."""
         wishes = ask.wishes
-        key = agency, is_crisis(ask), cap_of(ask), ask.help, ask.language, wishes.require, wishes.prefer, wishes.avoid
+        retiree = ask.relation is Relation.RETIREE
+        wanted = ask.help, ask.language, retiree, wishes.require, wishes.prefer, wishes.avoid
+        policy = ask.policy
+        gates = policy.designation_required, policy.training_required
+        key = agency, is_crisis(ask), cap_of(ask), wanted, gates, policy.weights
         found = self._shelves.get(key)
         if found is None:
-            found = self._shelves[key] = Shelves(self._people.get(agency, ()), ask, self.calendar, self.ledger)
+            found = self._shelves[key] = Shelves(self._people.get(agency, NOBODY), ask, self.calendar, self.ledger)
         return found
 
-    def to_tell(self, agency: AgencyId, without: frozenset[PersonId]) -> tuple[PersonId, ...]:
-        """Who hears that nobody was found: the agency's coordinators, then the region's on duty."""
-        own = sorted(peer.person for peer in self._people.get(agency, ()) if peer.coordinates)
-        return tuple(one for one in dict.fromkeys((*own, *sorted(self._duty))) if one not in without)
+    def to_tell(self, agency: AgencyId, without: frozenset[PersonId], *, own: bool) -> tuple[PersonId, ...]:
+        """Who hears that nobody was found: the agency's coordinators (`own`), then the region's on duty."""
+        theirs = (
+            sorted(peer.person for peer in self._people.get(agency, NOBODY).people if peer.coordinates) if own else ()
+        )
+        return tuple(one for one in dict.fromkeys((*theirs, *sorted(self._duty))) if one not in without)

@@ -28,18 +28,19 @@ from shared.events.intake import Ask
 from shared.types import AgencyId, CaseId, PersonId
 
 _LOAD = """
-SELECT case_id, agency_id, ask, phase, chooses, hungry, turn, since, until FROM searches
+SELECT case_id, agency_id, ask, phase, chooses, hungry, turn, since, until, waits_for, waits_until FROM searches
  WHERE case_id = ANY ($1::uuid[])
 """
 _LOAD_OFFERS = """
-SELECT case_id, offer_id, person_id, expires_at, crisis, factors, state, version FROM offers
+SELECT case_id, offer_id, person_id, expires_at, crisis, factors, state, version, bearer FROM offers
  WHERE case_id = ANY ($1::uuid[]) ORDER BY case_id, expires_at, offer_id
 """
 _LOAD_ASSIGNMENTS = """
-SELECT case_id, assignment_id, offer_id, person_id, contact_by, released, crisis, state, version FROM assignments
+SELECT case_id, assignment_id, offer_id, person_id, contact_by, released, crisis, state, version, bearer
+  FROM assignments
  WHERE case_id = ANY ($1::uuid[]) AND state <> 'ended'
 """
-_LOAD_REFUSALS = "SELECT case_id, person_id, until FROM refusals WHERE case_id = ANY ($1::uuid[])"
+_LOAD_REFUSALS = "SELECT case_id, person_id, until, promised FROM refusals WHERE case_id = ANY ($1::uuid[])"
 
 
 async def load(tx: Transaction, cases: Collection[CaseId]) -> dict[CaseId, Open]:
@@ -77,6 +78,9 @@ def _state(row: Row, offers: Sequence[Row], assignments: Sequence[Row], refusals
         hungry=row["hungry"],
         offers=tuple(_offer(offer) for offer in offers),
         kept_out={PersonId(one["person_id"]): one["until"] for one in refusals},
+        waits_for=PersonId(row["waits_for"]) if row["waits_for"] else None,
+        waits_until=row["waits_until"],
+        promised=frozenset(PersonId(one["person_id"]) for one in refusals if one["promised"]),
     )
     match row["phase"]:
         case "searching":
@@ -100,6 +104,7 @@ def _offer(row: Row) -> Offer:
         factors=json.loads(row["factors"]),
         state=OfferState(row["state"]),
         version=row["version"],
+        bearer=_bearer(row),
     )
 
 
@@ -113,17 +118,24 @@ def _assignment(row: Row) -> Assignment:
         crisis=row["crisis"],
         stage=Stage(row["state"]),
         version=row["version"],
+        bearer=_bearer(row),
     )
 
 
+def _bearer(row: Row) -> PersonId | None:
+    return PersonId(row["bearer"]) if row["bearer"] else None
+
+
 _SAVE = """
-INSERT INTO searches(case_id, agency_id, ask, phase, chooses, hungry, turn, since, until)
-SELECT c, a, k::jsonb, p, o, h, t, s, u
+INSERT INTO searches(case_id, agency_id, ask, phase, chooses, hungry, turn, since, until, waits_for,
+                     waits_until)
+SELECT c, a, k::jsonb, p, o, h, t, s, u, w, l
   FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bool[], $6::bool[], $7::int[], $8::timestamptz[],
-              $9::timestamptz[]) x(c, a, k, p, o, h, t, s, u) ORDER BY c
+              $9::timestamptz[], $10::uuid[], $11::timestamptz[]) x(c, a, k, p, o, h, t, s, u, w, l) ORDER BY c
 ON CONFLICT (case_id, agency_id) DO UPDATE
    SET ask = excluded.ask, phase = excluded.phase, chooses = excluded.chooses, hungry = excluded.hungry,
-       turn = excluded.turn, since = excluded.since, until = excluded.until
+       turn = excluded.turn, since = excluded.since, until = excluded.until, waits_for = excluded.waits_for,
+       waits_until = excluded.waits_until
 """
 
 
@@ -143,14 +155,16 @@ async def save(tx: Transaction, states: Sequence[Open]) -> None:
         [case.turn for case in cases],
         [case.since for case in cases],
         [state.until for state in states],
+        [case.waits_for for case in cases],
+        [case.waits_until for case in cases],
     )
 
 
 _SAVE_OFFERS = """
-INSERT INTO offers(offer_id, agency_id, case_id, person_id, state, expires_at, crisis, factors, version)
-SELECT o, a, c, p, s, e, k, f::jsonb, v
+INSERT INTO offers(offer_id, agency_id, case_id, person_id, state, expires_at, crisis, factors, version, bearer)
+SELECT o, a, c, p, s, e, k, f::jsonb, v, b
   FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[], $7::bool[], $8::text[],
-              $9::int[]) u(o, a, c, p, s, e, k, f, v)
+              $9::int[], $10::uuid[]) u(o, a, c, p, s, e, k, f, v, b)
 ON CONFLICT (offer_id, agency_id) DO UPDATE SET state = excluded.state, version = excluded.version
 """
 
@@ -176,16 +190,17 @@ async def _save_offers(tx: Transaction, offers: Sequence[tuple[Case, Offer]]) ->
         [offer.crisis for _, offer in offers],
         [json.dumps(offer.factors) for _, offer in offers],
         [offer.version for _, offer in offers],
+        [offer.bearer for _, offer in offers],
     )
 
 
 _END_ASSIGNMENTS = "UPDATE assignments SET state = 'ended' WHERE assignment_id = ANY ($1::uuid[])"
 _SAVE_ASSIGNMENTS = """
 INSERT INTO assignments(assignment_id, agency_id, case_id, offer_id, person_id, state, contact_by, released, crisis,
-                        version)
-SELECT i, a, c, o, p, s, b, r, k, v
+                        version, bearer)
+SELECT i, a, c, o, p, s, b, r, k, v, w
   FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::timestamptz[], $8::bool[],
-              $9::bool[], $10::int[]) u(i, a, c, o, p, s, b, r, k, v)
+              $9::bool[], $10::int[], $11::uuid[]) u(i, a, c, o, p, s, b, r, k, v, w)
 ON CONFLICT (assignment_id, agency_id) DO UPDATE
    SET state = excluded.state, contact_by = excluded.contact_by, released = excluded.released,
        version = excluded.version
@@ -214,13 +229,14 @@ async def save_assignments(tx: Transaction, assignments: Sequence[tuple[Case, As
         [one.released for _, one in assignments],
         [one.crisis for _, one in assignments],
         [one.version for _, one in assignments],
+        [one.bearer for _, one in assignments],
     )
 
 
 _SAVE_REFUSALS = """
-INSERT INTO refusals(case_id, agency_id, person_id, until)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[])
-ON CONFLICT (case_id, person_id, agency_id) DO UPDATE SET until = excluded.until
+INSERT INTO refusals(case_id, agency_id, person_id, until, promised)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::bool[])
+ON CONFLICT (case_id, person_id, agency_id) DO UPDATE SET until = excluded.until, promised = excluded.promised
 """
 
 
@@ -231,6 +247,7 @@ class Refusal(NamedTuple):
     case_id: CaseId
     person: PersonId
     until: datetime | None
+    promised: bool = False
 
 
 async def save_refusals(tx: Transaction, refusals: Sequence[Refusal]) -> None:
@@ -243,6 +260,7 @@ async def save_refusals(tx: Transaction, refusals: Sequence[Refusal]) -> None:
         [one.agency_id for one in refusals],
         [one.person for one in refusals],
         [one.until for one in refusals],
+        [one.promised for one in refusals],
     )
 
 
@@ -253,6 +271,30 @@ async def kept_out(tx: Transaction, cases: Collection[CaseId]) -> dict[CaseId, f
     rows = await tx.connection.fetch(_LOAD_REFUSALS, list(cases))
     found = _by_case(rows)
     return {case: frozenset(PersonId(row["person_id"]) for row in found[case]) for case in cases}
+
+
+_HELD_BY = """
+SELECT a.case_id, a.agency_id, a.person_id
+  FROM assignments a JOIN peers p ON p.person_id = a.person_id AND p.agency_id = a.agency_id
+ WHERE a.state <> 'ended' AND a.person_id = ANY ($1::uuid[]) AND p.role <> 'peer'
+ ORDER BY a.case_id
+"""
+
+
+class Held(NamedTuple):
+    """Somebody has this case."""
+
+    case_id: CaseId
+    agency_id: AgencyId
+    person: PersonId
+
+
+async def held_by(tx: Transaction, people: Collection[PersonId]) -> list[Held]:
+    """Which cases of the agencies in view those of these people have who are no peers. Locks nothing."""
+    if not people:
+        return []
+    rows = await tx.connection.fetch(_HELD_BY, list(people))
+    return [Held(CaseId(row["case_id"]), AgencyId(row["agency_id"]), PersonId(row["person_id"])) for row in rows]
 
 
 _PURGE = """
@@ -271,11 +313,15 @@ async def purge(tx: Transaction, cases: Collection[CaseId]) -> None:
 
 HUNGRY = """
 SELECT case_id, agency_id FROM searches
- WHERE hungry AND agency_id = ANY ($1::uuid[]) ORDER BY until LIMIT $2
+ WHERE hungry AND agency_id = ANY ($1::uuid[])
+ ORDER BY array_position(ARRAY['emergency', 'urgent', 'soon', 'routine'], urgency), since, case_id LIMIT $2
 """
 
 
 async def hungry(tx: Transaction, agencies: Collection[AgencyId], limit: int) -> dict[CaseId, AgencyId]:
-    """Searches of these agencies that would take more people than they found, the first due first. Locks nothing."""
+    """Searches of these agencies that would take more people than they found, in the order in which room goes to them.
+
+    The most urgent first, of them who has waited longest. Locks nothing.
+    """
     rows = await tx.connection.fetch(HUNGRY, list(agencies), limit)
     return {CaseId(row["case_id"]): AgencyId(row["agency_id"]) for row in rows}

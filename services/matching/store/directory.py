@@ -4,33 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shared.availability import Window, text_of
 from shared.db import Transaction
 from shared.events.intake import AgencySet
 from shared.news import Listed, Verified
-from shared.types import AgencyId
+from shared.types import AgencyId, PersonId
 
 # Tokens and kinds of help hold no blanks: an array of arrays cannot be unnested row by row, joined texts can.
 _SET_PERSONS = """
 INSERT INTO peers(person_id, agency_id, revision, active, role, attributes, offers, designated_from, designated_to,
-                  trained_until, hours, time_zone, language)
-SELECT p, a, r, c, o, string_to_array(t, ' '), string_to_array(h, ' '), f, u, n, w, z, l
+                  trained_until, hours, time_zone, language, windows, hours_alone, bearer)
+SELECT p, a, r, c, o, string_to_array(t, ' '), string_to_array(h, ' '), f, u, n, w, z, l, s, d, b
   FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bool[], $5::text[], $6::text[], $7::text[], $8::date[],
-              $9::date[], $10::date[], $11::text[], $12::text[], $13::text[])
-       x(p, a, r, c, o, t, h, f, u, n, w, z, l) ORDER BY p, a
+              $9::date[], $10::date[], $11::text[], $12::text[], $13::text[], $14::text[],
+              $15::bool[], $16::uuid[])
+       x(p, a, r, c, o, t, h, f, u, n, w, z, l, s, d, b) ORDER BY p, a
 ON CONFLICT (person_id, agency_id) DO UPDATE
    SET revision = excluded.revision, active = excluded.active, role = excluded.role, attributes = excluded.attributes,
        offers = excluded.offers, designated_from = excluded.designated_from, designated_to = excluded.designated_to,
        trained_until = excluded.trained_until, hours = excluded.hours, time_zone = excluded.time_zone,
-       language = excluded.language
+       language = excluded.language, windows = excluded.windows, hours_alone = excluded.hours_alone,
+       bearer = excluded.bearer
  WHERE peers.revision < excluded.revision
-RETURNING agency_id, active AND verified AND role = 'peer' AS useful
+RETURNING agency_id, person_id, active AND verified AND role = 'peer' AS useful, role <> 'peer' AS moved
 """
 
 
-async def set_persons(tx: Transaction, persons: Sequence[Listed]) -> set[AgencyId]:
-    """Persons as they are now, each once. Returns the agencies in which one who can be asked is new or has changed."""
+async def set_persons(
+    tx: Transaction, persons: Sequence[Listed]
+) -> tuple[set[AgencyId], list[tuple[AgencyId, PersonId]]]:
+    """Persons as they are now, each once.
+
+    Returns the agencies in which one who can be asked is new or has changed, and who of these people is
+    something else than a peer now, with their agency.
+    """
     if not persons:
-        return set()
+        return set(), []
     facts = [one.fact for one in persons]
     rows = await tx.connection.fetch(
         _SET_PERSONS,
@@ -47,8 +56,12 @@ async def set_persons(tx: Transaction, persons: Sequence[Listed]) -> set[AgencyI
         [fact.hours for fact in facts],
         [fact.time_zone for fact in facts],
         [fact.language for fact in facts],
+        [text_of(Window(one.on, one.start, one.end) for one in fact.spans) for fact in facts],
+        [fact.spans_alone for fact in facts],
+        [fact.bearer for fact in facts],
     )
-    return {AgencyId(row["agency_id"]) for row in rows if row["useful"]}
+    useful = {AgencyId(row["agency_id"]) for row in rows if row["useful"]}
+    return useful, [(AgencyId(row["agency_id"]), PersonId(row["person_id"])) for row in rows if row["moved"]]
 
 
 _VERIFY = """

@@ -8,7 +8,8 @@ from shared.metrics import Sample, Source
 _UNSERVED = """
 SELECT urgency, count(*)::float8 AS waiting,
        60 * floor(greatest(0, extract(epoch FROM region.now() - min(since))) / 60)::float8 AS oldest
-  FROM searches WHERE phase IN ('searching', 'choosing', 'unserved') GROUP BY urgency
+  FROM searches WHERE phase IN ('searching', 'choosing', 'unserved') AND NOT practice
+ GROUP BY urgency
 """
 
 
@@ -21,4 +22,4 @@ async def _unserved(connection: Connection) -> list[Sample]:
 
 
 UNSERVED = Source(("peerline_unserved", "peerline_unserved_oldest_seconds"), _unserved)
-"""Requests that nobody has accepted, per urgency, over all agencies."""
+"""Requests that nobody has accepted, per urgency, over all agencies; what is only practised is none."""

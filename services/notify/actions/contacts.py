@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
 from uuid import UUID
 
 from services.notify.actions.book import SEND
 from services.notify.domain import contacts
 from services.notify.domain.contacts import Person, Point
-from services.notify.domain.intents import TELL_WITHIN, VERIFY_WITHIN, Intent
+from services.notify.domain.intents import NEWS_WITHIN, TELL_WITHIN, VERIFY_WITHIN, Intent, Template
 from services.notify.store import cases as rows
 from services.notify.store import links, people, sending
 from services.notify.store.people import Key
 from shared import clock, outbox, timers
 from shared.db import Transaction
 from shared.delivery import Received
-from shared.events.intake import VerificationAsked
+from shared.events import Fact
+from shared.events.intake import RenewalDue, VerificationAsked
+from shared.events.matching import CheckInDue
 from shared.types import AgencyId, PersonId
 
 
@@ -97,6 +98,32 @@ async def ask_again(tx: Transaction, received: Sequence[Received]) -> None:
     await _plan(tx, _Heard(before, before, due, {}), await tx.now())
 
 
+async def words(tx: Transaction, received: Sequence[Received]) -> None:
+    """Tell peers that something of theirs runs out, and coordinators that of their team; ask peers how they are."""
+    wanted: dict[tuple[Key, Template], None] = {}
+    for one in received:
+        wanted |= dict.fromkeys(_word(one.fact, one.envelope.agency_id))
+    if not wanted:
+        return
+    keys = list(dict.fromkeys(key for key, _ in wanted))
+    people = await locked(tx, keys)
+    now = await tx.now()
+    await sending.forget_settled(tx, [person for person, _ in keys])
+    planned = [_mail(template, key, None, now, NEWS_WITHIN) for key, template in wanted if people[key].reachable]
+    await _send(tx, planned, now)
+
+
+def _word(fact: Fact, agency: AgencyId) -> list[tuple[Key, Template]]:
+    match fact:
+        case RenewalDue(people=people, coordinators=coordinators):
+            team: list[tuple[Key, Template]] = [((person, agency), "renew_team") for person in coordinators]
+            return team + [((person, agency), "renew") for person in people]
+        case CheckInDue(people=people):
+            return [((person, agency), "check_in") for person in people]
+        case _:
+            return []
+
+
 async def _plan(tx: Transaction, heard: _Heard, now: datetime) -> None:
     """Verifications to new points, the word about a change to old ones; links to removed points open nothing."""
     retired = [
@@ -113,6 +140,10 @@ async def _plan(tx: Transaction, heard: _Heard, now: datetime) -> None:
         if _live(heard, key, point)
     ]
     planned += [_mail("changed", key, point, now, TELL_WITHIN) for point, key in heard.tell.items()]
+    await _send(tx, planned, now)
+
+
+async def _send(tx: Transaction, planned: Sequence[Intent], now: datetime) -> None:
     await rows.save_intents(tx, [(None, intent) for intent in planned])
     await timers.schedule(
         tx,
@@ -125,15 +156,17 @@ def _live(heard: _Heard, key: Key, point: UUID) -> bool:
     return heard.after[key].points[point].live
 
 
-def _mail(template: Literal["verify", "changed"], key: Key, point: UUID, now: datetime, within: timedelta) -> Intent:
+def _mail(template: Template, key: Key, point: UUID | None, now: datetime, within: timedelta) -> Intent:
+    """To this contact point, or without one to the first that is verified; then it is about itself."""
     person, agency = key
+    intent = clock.random_id()
     return Intent(
-        intent_id=clock.random_id(),
+        intent_id=intent,
         agency_id=AgencyId(agency),
         person=person,
         template=template,
         klass="verify",
-        subject=point,
+        subject=point or intent,
         expires_at=now + within,
         planned_at=now,
         point=point,

@@ -67,6 +67,7 @@ class Shown:
     given: frozenset[str] = frozenset()
     wants_language: str = ""
     board: Board | None = None
+    practice: bool = False
 
 
 @dataclass(frozen=True, repr=False)
@@ -128,7 +129,7 @@ async def shown(tx: Transaction, keyring: Keyring, page: Page, *, reveal: bool) 
 
 def _plain(page: Page, matter: Matter, plain: Shown, now: datetime) -> Shown:
     """What the session of the link may see again and again."""
-    plain = replace(plain, urgency=matter.urgency, manner=matter.manner)
+    plain = replace(plain, urgency=matter.urgency, manner=matter.manner, practice=matter.practice)
     match page.link.purpose:
         case "case":
             if not matter.shows(now):

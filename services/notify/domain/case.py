@@ -47,6 +47,11 @@ class CaseState:
         return any(matter.urgency == Urgency.EMERGENCY for matter in self.matters.values())
 
     @property
+    def is_practice(self) -> bool:
+        """Nobody is waiting: whatever is sent about it says so."""
+        return any(matter.practice for matter in self.matters.values())
+
+    @property
     def around(self) -> Around:
         """What a page of this case needs besides its own matter."""
         return Around(self.consults, self.referrals)

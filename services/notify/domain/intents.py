@@ -28,6 +28,11 @@ Template = Literal[
     "reminder",
     "answer",
     "outreach",
+    "renew",
+    "renew_team",
+    "check_in",
+    "practice_offer",
+    "practice_details",
 ]
 Class = Literal["ordinary", "crisis", "verify", "count", "rescind"]
 State = Literal["planned", "sending", "accepted", "failed", "unknown", "expired", "cancelled"]
@@ -67,6 +72,11 @@ KINDS: Mapping[Template, Kind] = {
     "reminder": Kind("case", again=True),
     "answer": Kind("case", again=True),
     "outreach": Kind("outreach"),
+    "renew": Kind(),
+    "renew_team": Kind(),
+    "check_in": Kind(),
+    "practice_offer": Kind("offer"),
+    "practice_details": Kind("case", again=True),
 }
 
 PAUSES_S: Mapping[Literal["crisis", "ordinary"], tuple[float, ...]] = {

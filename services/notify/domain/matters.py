@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -18,7 +18,10 @@ State = Literal["open", "accepted", "declined", "covered", "expired", "ended"]
 ConsultVerb = Literal["answer", "cannot"]
 AskVerb = Literal["advice", "clinician", "resources", "danger"]
 """What a peer asks for in a case, besides the answers about the assignment itself."""
-Word = Verb | PageVerb | ReferralVerb | ConsultVerb | AskVerb
+AGAIN_IN, PAUSE = timedelta(minutes=15), timedelta(days=1)
+PauseVerb = Literal["in_15", "pause"]
+"""Not now, in other words: ask me this again in a quarter of an hour; ask me nothing new for a day."""
+Word = Verb | PageVerb | ReferralVerb | ConsultVerb | AskVerb | PauseVerb
 
 KIND_OF: Mapping[Purpose, Kind] = {
     "offer": "offer",
@@ -30,7 +33,7 @@ KIND_OF: Mapping[Purpose, Kind] = {
 """What the link of each purpose leads to, behind a PIN."""
 
 VERBS: Mapping[Kind, tuple[Word, ...]] = {
-    "offer": ("accept", "decline", "not_now"),
+    "offer": ("accept", "decline", "not_now", "in_15", "pause"),
     "assignment": (
         "contacted",
         "danger",
@@ -38,6 +41,7 @@ VERBS: Mapping[Kind, tuple[Word, ...]] = {
         "clinician",
         "resources",
         "handoff",
+        "pause",
         "step_back",
         "close",
     ),
@@ -90,6 +94,7 @@ class Matter:
     clinical: ClinicalPath = "none"
     slug: str = ""
     language: str = ""
+    practice: bool = False
 
     @property
     def live(self) -> bool:
@@ -124,8 +129,8 @@ class Reply:
 Settler = Literal["matching", "referral"]
 
 _OF_MATCHING: Mapping[Kind, frozenset[Word]] = {
-    "offer": frozenset({"accept", "decline", "not_now"}),
-    "assignment": frozenset({"contacted", "step_back", "close"}),
+    "offer": frozenset({"accept", "decline", "not_now", "in_15", "pause"}),
+    "assignment": frozenset({"contacted", "pause", "step_back", "close"}),
 }
 
 

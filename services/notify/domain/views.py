@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, assert_never
 
-from services.notify.domain.matters import VERBS, Matter, Reply, Word, settler
+from services.notify.domain.matters import PAUSE, VERBS, Matter, Reply, Word, settler
 from services.notify.domain.things import RESOURCES, Around, Referral
 
 Told = Literal[
@@ -124,7 +124,7 @@ def _left(matter: Matter, given: list[Reply], now: datetime, around: Around) -> 
         case "offer":
             return () if said else VERBS["offer"]
         case "assignment":
-            return _left_to_peer(matter, given, around)
+            return _left_to_peer(matter, given, around, now)
         case "page":
             return _left_of_page(given)
         case "consult":
@@ -147,24 +147,29 @@ def _left_of_page(given: list[Reply]) -> tuple[Word, ...]:
     return ("acknowledge",) if last.verb == "cannot" and last.outcome == "noted" else ()
 
 
-def _left_to_peer(matter: Matter, given: list[Reply], around: Around) -> tuple[Word, ...]:
+def _left_to_peer(matter: Matter, given: list[Reply], around: Around, now: datetime) -> tuple[Word, ...]:
     said = {reply.verb for reply in given}
     if matter.ladder is not None or said & {"step_back", "close"}:
         # What is said of a page is said at its own link, so that it reaches who runs the ladder.
         return ()
     waiting = {reply.verb for reply in given if reply.outcome is None}
+    # What is practised leads to nobody else: no danger is raised, no adviser and no clinician asked.
+    real = not matter.practice
     informed = any(reply.verb == "clinician" and reply.outcome == "information_given" for reply in given)
     can: Mapping[Word, bool] = {
         "contacted": "contacted" not in said,
-        "danger": "danger" not in waiting,
-        "advice": bool(matter.advisers)
+        "danger": real and "danger" not in waiting,
+        "advice": real
+        and bool(matter.advisers)
         and "advice" not in waiting
         and not any(one.waits and one.kind == "advice" for one in around.asked_in(matter)),
-        "clinician": "clinician" not in waiting
+        "clinician": real
+        and "clinician" not in waiting
         and not informed
         and not any(not one.over for one in around.referred_in(matter)),
         "resources": "resources" not in waiting and given_kinds(matter, given) < set(RESOURCES),
         "handoff": "handoff" not in waiting and around.hand_off(matter) is not None,
+        "pause": not any(reply.verb == "pause" and now < reply.received_at + PAUSE for reply in given),
         "step_back": True,
         "close": True,
     }

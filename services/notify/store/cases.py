@@ -71,7 +71,7 @@ async def save_barred(tx: Transaction, rows: Sequence[tuple[AgencyId, CaseId, Pe
 
 _MATTERS = """
 SELECT case_id, matter_id, person_id, kind, state, expires_at, urgency, manner, ladder_id, sealed, released,
-       released_until, earlier, part_of, about, advisers, clinical, slug, language
+       released_until, earlier, part_of, about, advisers, clinical, slug, language, practice
   FROM matters WHERE case_id = ANY ($1::uuid[])
 """
 
@@ -103,6 +103,7 @@ def matter_of(row: Row) -> Matter:
         clinical=row["clinical"],
         slug=row["slug"],
         language=row["language"],
+        practice=row["practice"],
     )
 
 
@@ -166,11 +167,11 @@ def reply_of(row: Row) -> Reply:
 _SAVE_MATTERS = """
 INSERT INTO matters(matter_id, agency_id, case_id, person_id, kind, state, expires_at, urgency, manner, ladder_id,
                     sealed, released, part_of, about, advisers, clinical, slug, language, released_until, earlier,
-                    made_at)
+                    practice, made_at)
 SELECT given.*, (SELECT region.now())
   FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::timestamptz[],
               $8::text[], $9::text[], $10::uuid[], $11::bytea[], $12::bool[], $13::uuid[], $14::text[], $15::text[],
-              $16::text[], $17::text[], $18::text[], $19::timestamptz[], $20::text[]) given
+              $16::text[], $17::text[], $18::text[], $19::timestamptz[], $20::text[], $21::bool[]) given
 ON CONFLICT (matter_id, agency_id) DO UPDATE
    SET state = excluded.state, sealed = excluded.sealed, released = excluded.released, about = excluded.about,
        advisers = excluded.advisers, clinical = excluded.clinical, released_until = excluded.released_until,
@@ -203,6 +204,7 @@ async def save_matters(tx: Transaction, rows: Sequence[MatterRow]) -> None:
             [matter.language for _, _, matter in rows],
             [matter.released_until for _, _, matter in rows],
             [" ".join(b64encode(one).decode() for one in matter.earlier) for _, _, matter in rows],
+            [matter.practice for _, _, matter in rows],
         )
 
 

@@ -86,7 +86,7 @@ async def told_since(tx: Transaction, person: PersonId, case: CaseId) -> datetim
 
 _MATTER = """
 SELECT matter_id, person_id, kind, state, expires_at, urgency, manner, ladder_id, sealed, released,
-       released_until, earlier, part_of, about, advisers, clinical, slug, language
+       released_until, earlier, part_of, about, advisers, clinical, slug, language, practice
   FROM matters WHERE matter_id = $1 AND case_id = $2
 """
 _REPLIES = """

@@ -9,7 +9,7 @@ import pytest
 from services.intake.domain.directory import index_of
 from services.intake.store import bars
 from services.intake.store import directory as store
-from services.intake.store.bars import Sought
+from services.intake.store.bars import Counts, Sought
 from shared import vault
 from shared.db import NotInView
 from shared.events.intake import ContactPointsSet, PersonSet
@@ -179,7 +179,8 @@ async def test_a_peer_who_becomes_a_member_is_taken_back(office: Office) -> None
     ((_, person), (_, contacts)) = await office.facts(agency)
     assert isinstance(person, PersonSet)
     assert isinstance(contacts, ContactPointsSet)
-    assert not person.active
+    # The role tells a peer who has become something else, and gives back what they have, from one who is only missing.
+    assert (person.active, person.role) == (False, "member")
     assert not contacts.active
     assert await office.count("contact_points", agency) == 0
 
@@ -215,10 +216,10 @@ async def test_bars_are_found_by_indexes_and_up_the_chain_of_command(office: Off
         found = await bars.find(
             tx,
             [
-                Sought(0, "name", index("name", "PENA ANA"), climbs=False),
-                Sought(1, "badge", index("badge", "42"), climbs=False),
-                Sought(2, "unit", index("unit", "patrol"), climbs=False),
-                Sought(3, "ref", index("ref", "s1"), climbs=True),
+                Sought(0, "name", index("name", "PENA ANA")),
+                Sought(1, "badge", index("badge", "42")),
+                Sought(2, "unit", index("unit", "patrol")),
+                Sought(3, "ref", index("ref", "s1"), Counts(above=True)),
             ],
         )
         ana = next(one for one in found if one.role is Role.PEER)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import json
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from zoneinfo import ZoneInfo
 
 from services.intake.actions import published
 from services.intake.actions.duty import DutyPerson, add_duty
 from shared.events import Fact
-from shared.events.intake import AgencySet
+from shared.events.intake import AgencySet, PersonSet, RenewalDue
 from shared.timers import Fired, claim, finish, in_one_transaction
 from shared.types import REGION, Lane
 from tests.integration.intake_agency.office import Office, member, peer
@@ -107,3 +109,81 @@ async def test_two_agencies_are_told_in_as_many_statements_as_one(office: Office
     await statements(fired)
     assert len(fired) == 2
     assert await statements(fired[:1]) == await statements(fired)
+
+
+async def renewals(office: Office) -> list[RenewalDue]:
+    return [fact for _, fact in await told(office) if isinstance(fact, RenewalDue)]
+
+
+async def test_what_runs_out_is_told_at_sixty_thirty_and_seven_days_and_each_once(office: Office) -> None:
+    agency, key = await office.take_on("riverton")
+    today = datetime.now(ZoneInfo("America/Denver")).date()
+    ends = {"p1": 62, "p2": 400, "p3": 40}
+    people = [
+        peer(ref, designated_from="2020-01-01", trained_until=str(today + timedelta(days=days)))
+        for ref, days in ends.items()
+    ]
+    # Designation may run out first.
+    people[2] |= {"trained_until": "2099-12-31", "designated_to": str(today + timedelta(days=40))}
+    await office.put(key, [*people, peer("c1", role="coordinator")])
+    await office.sql.execute("UPDATE people SET verified = true WHERE agency_id = $1", agency.agency_id)
+    rows = await office.sql.fetch("SELECT person_id, trained_until, designated_to, role FROM people")
+    who = {
+        row["person_id"]: "c1" if row["role"] == "coordinator" else "p3" if row["designated_to"] else "p1"
+        for row in rows
+        if row["role"] == "coordinator" or row["designated_to"] or row["trained_until"] < today + timedelta(days=100)
+    }
+    await told(office)
+    days: dict[int, list[list[str]]] = {}
+    for day in range(1, 64):
+        await next_day(office)
+        await turns(office)
+        if facts := await renewals(office):
+            days[day] = [sorted(who[person] for person in fact.people) for fact in facts]
+            assert [who[person] for person in facts[0].coordinators] == ["c1"]
+    assert days == {1: [["p3"]], 2: [["p1"]], 10: [["p3"]], 32: [["p1"]], 33: [["p3"]], 55: [["p1"]]}
+
+
+async def test_a_renewed_training_is_told_of_when_it_runs_out_itself(office: Office) -> None:
+    agency, key = await office.take_on("riverton")
+    today = datetime.now(ZoneInfo("America/Denver")).date()
+    tag = (await office.put(key, [peer("p1", trained_until=str(today + timedelta(days=20)))])).headers["etag"]
+    await office.sql.execute("UPDATE people SET verified = true WHERE agency_id = $1", agency.agency_id)
+    await next_day(office)
+    await turns(office)
+    assert len(await renewals(office)) == 1
+    await office.put(key, [peer("p1", trained_until=str(today + timedelta(days=50)))], tag=tag)
+    await next_day(office)
+    await turns(office)
+    assert len(await renewals(office)) == 1
+
+
+async def test_what_has_run_out_already_hides_nothing_that_has_yet_to(office: Office) -> None:
+    agency, key = await office.take_on("riverton")
+    today = datetime.now(ZoneInfo("America/Denver")).date()
+    lapsed = peer("p1", trained_until="2021-01-01", designated_to=str(today + timedelta(days=20)))
+    await office.put(key, [lapsed | {"designated_from": "2020-01-01"}])
+    await office.sql.execute("UPDATE people SET verified = true WHERE agency_id = $1", agency.agency_id)
+    await next_day(office)
+    await turns(office)
+    assert len(await renewals(office)) == 1
+
+
+async def test_who_comes_back_into_the_list_has_their_leave_worked_out_anew(office: Office) -> None:
+    _, key = await office.take_on("riverton")
+    tag = (await office.put(key, [peer("p1"), peer("p2")])).headers["etag"]
+    start = (datetime.now(UTC) + timedelta(days=70)).date()
+    leave = {"entries": [{"means": "away", "start": str(start), "end": str(start + timedelta(days=3))}]}
+    path = "/v1/agency/availability/p1"
+    stands = (await office.ask("GET", path, key)).headers["etag"]
+    answer = await office.ask(
+        "PUT", path, key, body=json.dumps(leave).encode(), If_Match=stands, Content_Type="application/json"
+    )
+    assert answer.status == 200
+    tag = (await office.put(key, [peer("p2")], tag=tag)).headers["etag"]
+    for _ in range(30):
+        await next_day(office)
+    await told(office)
+    await office.put(key, [peer("p1"), peer("p2")], tag=tag)
+    last = [fact for _, fact in await office.facts() if isinstance(fact, PersonSet)][-1]
+    assert [(one.on, one.start.date() >= start - timedelta(days=1)) for one in last.spans] == [(False, True)]

@@ -110,7 +110,7 @@ class Front:
 
     async def page(self, method: str, path: str, fields: Any = (), *, cookie: str = "", asks: str = "") -> Answer:
         headers = dict(FORM) | ({"Cookie": cookie} if cookie else {}) | ({"Accept-Language": asks} if asks else {})
-        return await call(self.app, method, path, headers=headers, body=urlencode(fields).encode())
+        return await call(self.app, method, path, headers=headers, body=urlencode(fields, doseq=True).encode())
 
     # --- the directory
 

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from services.intake.domain.case import SLACK
 from shared import clock
 from shared.events.intake import (
     AnotherPeerAsked,
@@ -21,9 +22,11 @@ from shared.events.matching import (
     AssignmentEnded,
     Candidate,
     ContactConfirmed,
+    ContactOverdue,
     NobodyFound,
     OfferMade,
     PeerAssigned,
+    SearchStarted,
     ShortlistReady,
 )
 from shared.events.notify import ContactStopped, ContactVerified, PageSettled
@@ -106,6 +109,34 @@ async def test_a_shortlist_is_picked_from(front: Front) -> None:
     assert (await front.facts(case))[-1] == PeerChosen(person=ids["p2"])
     bad = await front.json("PUT", "/v1/case/choice", {"person": str(uuid4()), "anyone": True}, code=code)
     assert bad.status == 422
+
+
+async def test_whoever_chooses_may_choose_somebody_beside_a_peer_who_is_silent(front: Front) -> None:
+    ids = await front.upload(peer(), peer("p2"))
+    code, case = await front.begun(choose="shortlist")
+    silent = await accepted(front, case, ids["p1"])
+    soon, later = clock.now() + timedelta(hours=5), clock.now() + timedelta(days=1)
+    other = (Candidate(person=ids["p2"], available=True, factors={}),)
+    # While the peer has time left a list means nothing.
+    await front.hear(case, ShortlistReady(candidates=other, due=soon))
+    assert "choose" not in (await front.status(code))["can"]
+    await front.hear(case, ContactOverdue(assignment=silent.assignment, person=ids["p1"]), SearchStarted(due=soon))
+    assert await front.sql.fetchval("SELECT due_at FROM cases WHERE case_id = $1", case) == soon + SLACK
+    await front.hear(case, ShortlistReady(candidates=other, due=later))
+    assert await front.sql.fetchval("SELECT due_at FROM cases WHERE case_id = $1", case) == later + SLACK
+    status = await front.status(code)
+    assert (status["state"], status["can"][:2]) == ("released", ["another-peer", "choose"])
+    assert "choose somebody else beside them" in status["says"][0]
+    assert [one["name"] for one in (await front.json("GET", "/v1/case/peers", code=code)).json["peers"]] == ["Peer p2"]
+    answer = await front.json("PUT", "/v1/case/choice", {"person": str(ids["p2"])}, code=code)
+    # The silent one stays until the other has said yes.
+    assert (answer.json["state"], "choose" in answer.json["can"]) == ("released", False)
+    assert "asking somebody else as well" in answer.json["says"][0]
+    assert (await front.facts(case))[-1] == PeerChosen(person=ids["p2"])
+    ended = AssignmentEnded(assignment=silent.assignment, person=ids["p1"], how="replaced")
+    await front.hear(case, ended)
+    await accepted(front, case, ids["p2"])
+    assert (await front.status(code))["who"]["name"] == "Peer p2"
 
 
 async def test_nobody_found_is_told_as_it_is(front: Front) -> None:

@@ -84,6 +84,7 @@ async def test_nothing_typed_is_written_in_the_clear(front: Front) -> None:
     await front.begun(
         reach=REACH,
         avoid_people=["Canary Avoided"],
+        wanted_people=["Canary Wanted"],
         about_me={"unit": "Canary Unit", "supervisor": "Canary Boss", "incident": "Canary Incident"},
     )
     rows = await front.sql.fetch("SELECT r::text AS row FROM requests r")
@@ -113,6 +114,24 @@ async def test_named_people_are_barred_by_name_badge_or_reference(front: Front) 
     assert await _bars(front, avoid_people=["ana maria pena", "42", "P3"]) == set(ids.values())
 
 
+async def test_peers_are_wished_for_by_name_and_nobody_else_is(front: Front) -> None:
+    ids = await front.upload(
+        person("p1", name="Ana-María Peña"), person("p2", badge="0042"), person("c1", "coordinator"), person("p3")
+    )
+    _, case = await front.begun(wanted_people=["ana maria pena", "42", "c1"], avoid_people=["p3"])
+    (fact,) = await front.facts(case)
+    assert isinstance(fact, RequestSubmitted)
+    assert (set(fact.ask.wanted), set(fact.ask.bars)) == ({ids["p1"], ids["p2"]}, {ids["p3"]})
+
+
+async def test_a_fourth_wished_for_is_refused_and_in_an_emergency_left_out(front: Front) -> None:
+    four = ["p1", "p2", "p3", "p4"]
+    refused = await front.ask(front.code(), wanted_people=four)
+    assert (refused.status, [one["pointer"] for one in refused.json["errors"]]) == (422, ["/wanted_people"])
+    taken = await front.ask(front.code(), urgency="emergency", wanted_people=four)
+    assert (taken.status, "/wanted_people" in str(taken.json["not_taken"])) == (201, True)
+
+
 async def test_everybody_of_the_same_name_is_barred_and_members_are_not_named(front: Front) -> None:
     ids = await front.upload(
         person("p1", name="Jo Smith"), person("p2", name="Jo Smith"), person("m1", "member", name="Jo Smith")
@@ -137,6 +156,30 @@ async def test_a_unit_bars_itself_and_everybody_above(front: Front) -> None:
         person("other", unit="K9"),
     )
     assert await _bars(front, about_me={"unit": "patrol"}) == {ids["chief"], ids["mate"]}
+
+
+async def test_whoever_agrees_to_the_own_unit_bars_only_who_commands_it(front: Front) -> None:
+    ids = await front.upload(
+        person("sergeant", unit="Patrol", supervisor_ref="chief"),
+        person("chief", "coordinator"),
+        person("mate", unit="Patrol", supervisor_ref="sergeant"),
+    )
+    assert await _bars(front, about_me={"unit": "patrol", "unit_agreed": True}) == {ids["chief"], ids["sergeant"]}
+
+
+async def test_scenario_42_whoever_asks_is_matched_outside_their_own_chain(front: Front) -> None:
+    ids = await front.upload(
+        person("chief", "coordinator"),
+        person("boss", supervisor_ref="chief", unit="Staff"),
+        person("me", "coordinator", supervisor_ref="boss", unit="Staff", badge="0042"),
+        person("below", supervisor_ref="me"),
+        person("further", supervisor_ref="below"),
+        person("mate", unit="Staff"),
+        person("other", supervisor_ref="chief"),
+    )
+    assert await _bars(front, about_me={"me": "42"}) == set(ids.values()) - {ids["other"]}
+    agreed = await _bars(front, about_me={"me": "Person me", "unit_agreed": True})
+    assert agreed == set(ids.values()) - {ids["other"], ids["mate"]}
 
 
 async def test_an_emergency_pages_who_is_verified_and_not_barred_rung_by_rung(front: Front) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from uuid import uuid4
 
 import pytest
 
 from shared.events import Fact
 from shared.events.intake import PeerChosen, RequestSubmitted
-from shared.events.matching import NobodyFound, OfferMade, PeerAssigned, ShortlistReady
+from shared.events.matching import AssignmentEnded, NobodyFound, OfferMade, PeerAssigned, ShortlistReady
 from shared.events.notify import ContactStopped, ContactVerified
 from shared.types import AgencyId, PersonId, Role, Urgency
 from tests.harness.bench import Said, cases
+from tests.harness.waiting import eventually
 from tests.integration.matching.bench import Bench, person_set, persons
 from tests.integration.matching.test_walk_on_postgres import answer
 from tests.unit.matching.given import ask, names, one, outcomes
@@ -20,6 +24,7 @@ YESTERDAY = (datetime.now(UTC) - timedelta(days=2)).date()
 GONE: dict[str, Fact] = {
     "removed": person_set(revision=2, active=False),
     "designation over": person_set(revision=2, designated_to=YESTERDAY),
+    "a member only": person_set(Role.MEMBER, revision=2, active=False),
     "coordinator now": person_set(Role.COORDINATOR, revision=2),
     "not reachable": ContactStopped(revision=2),
 }
@@ -96,3 +101,58 @@ async def test_whoever_has_the_case_keeps_it_when_the_directory_changes(bench: B
     for fact in (person_set(revision=2, active=False), ContactStopped(revision=2)):
         assert await told(bench, offer.person, fact) == []
     assert not any(isinstance(fact, NobodyFound) for fact in await bench.out())
+
+
+@pytest.mark.parametrize("what", ["coordinator now", "a member only"])
+async def test_a_peer_who_becomes_something_else_in_mid_case_gives_it_back_without_a_cause_and_somebody_else_is_asked(
+    bench: Bench, what: str
+) -> None:
+    (case, other_case), people = cases(2), persons(2)
+    await bench.staff(*people)
+    offer = one(await bench.hear(case, RequestSubmitted(ask=ask())), OfferMade)
+    one(await bench.hear(case, answer(offer.offer, offer.person, "accept")), PeerAssigned)
+    facts = await told(bench, offer.person, GONE[what])
+    assert one(facts, AssignmentEnded).how == "replaced"
+    other = one(facts, OfferMade)
+    assert other.person != offer.person
+    assert await bench.loads() == {other.person: (1, 0)}
+    # Told again, nothing happens again; nor is any other case touched.
+    assert await told(bench, offer.person, GONE[what]) == []
+    assert await bench.row(other_case) is None
+
+
+@pytest.mark.parametrize("back", [False, True])
+async def test_what_was_accepted_while_a_promotion_was_being_learnt_is_given_back_too(bench: Bench, back: bool) -> None:
+    (case,), people = cases(1), persons(2)
+    await bench.staff(*people)
+    offer = one(await bench.hear(case, RequestSubmitted(ask=ask())), OfferMade)
+    accepted = Said(bench.agency, case, answer(offer.offer, offer.person, "accept"))
+    async with bench.sql.transaction():
+        await bench.sql.execute("LOCK TABLE assignments IN SHARE MODE")
+        accepting = asyncio.create_task(bench.take(accepted))
+        await eventually(partial(bench.sql.fetchval, "SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        await bench.take(Said(bench.agency, offer.person, GONE["coordinator now"]), group="directory")
+    await accepting
+    assert one(await bench.out(), PeerAssigned).person == offer.person
+    if back:
+        await told(bench, offer.person, person_set(revision=3))
+    assert await bench.fire() == []
+    await bench.move_clock(minutes=2)
+    facts = await bench.fire()
+    assert [fact.how for fact in facts if isinstance(fact, AssignmentEnded)] == ([] if back else ["replaced"])
+
+
+async def test_a_peer_who_is_promoted_at_home_keeps_what_they_have_for_another_agency(bench: Bench) -> None:
+    """Each listing is a peer of its own."""
+    (case,), (at_home, listing) = cases(1), persons(2)
+    home = AgencyId(uuid4())
+    await bench.staff(at_home, agency=home)
+    await bench.take(Said(bench.agency, listing, person_set(bearer=at_home)), group="directory")
+    await bench.take(Said(bench.agency, listing, ContactVerified(revision=1)))
+    offer = one(await bench.hear(case, RequestSubmitted(ask=ask())), OfferMade)
+    one(await bench.hear(case, answer(offer.offer, listing, "accept")), PeerAssigned)
+    assert await bench.loads() == {at_home: (1, 0)}
+    assert await told(bench, at_home, GONE["coordinator now"], agency=home) == []
+    # No longer lent: asked nothing new, and what they have they keep.
+    assert await told(bench, listing, person_set(revision=2, active=False, bearer=at_home)) == []
+    assert await bench.loads() == {at_home: (1, 0)}

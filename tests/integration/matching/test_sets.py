@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from services.matching.store import cases as case_rows
-from services.matching.store import loads
+from services.matching.store import loads, rosters
 from shared.events.intake import CaseClosed, RequestSubmitted
 from shared.events.matching import OfferMade
 from shared.types import AgencyId, Urgency
@@ -93,12 +93,15 @@ async def test_people_and_hungry_searches_are_found_by_their_agency(bench: Bench
         " SELECT gen_random_uuid(), agency_id, '{}', 'searching', false, random() < 0.02, 0, now(), now() FROM peers"
     )
     await bench.sql.execute("INSERT INTO agencies SELECT gen_random_uuid(), 1, true FROM generate_series(1, 20000)")
-    await bench.sql.execute("ANALYZE peers, peer_load, searches, agencies")
+    await bench.sql.execute("ANALYZE peers, peer_load, rosters, searches, agencies")
     rows = await bench.sql.fetch("SELECT DISTINCT agency_id FROM peers LIMIT $1", few)
     agencies = [AgencyId(row["agency_id"]) for row in rows]
+    peers = [row["person_id"] for row in await bench.sql.fetch("SELECT person_id FROM peers LIMIT 250")]
     async with bench.db.transaction(agencies) as tx:
-        people = await tx.connection.fetchval("EXPLAIN (FORMAT json) " + loads.PEOPLE, agencies, 1)
+        stamps = await tx.connection.fetchval("EXPLAIN (FORMAT json) " + rosters.STAMPS, agencies)
+        people = await tx.connection.fetchval("EXPLAIN (FORMAT json) " + rosters.PEOPLE, agencies)
+        carried = await tx.connection.fetchval("EXPLAIN (FORMAT json) " + loads.LOADS, peers, 1)
         hungry = await tx.connection.fetchval("EXPLAIN (FORMAT json) " + case_rows.HUNGRY, agencies, 500)
-    for plan in (people, hungry):
+    for plan in (stamps, people, carried, hungry):
         found = nodes(json.loads(plan)[0]["Plan"])
         assert not [table for node, table in found if node == "Seq Scan"], found

@@ -28,11 +28,11 @@ async def read(database: TestDatabase, service: str) -> dict[tuple[str, str], fl
     return {(one.name, one.label): one.value for one in samples}
 
 
-async def search(sql: Sql, urgency: str, phase: str, ago: timedelta) -> None:
+async def search(sql: Sql, urgency: str, phase: str, ago: timedelta, **ask: object) -> None:
     await sql.execute(
         """INSERT INTO matching.searches(case_id, agency_id, ask, phase, chooses, hungry, turn, since, until)
            VALUES ($1, $2, $3::jsonb, $4, false, false, 1, region.now() - $5::interval, region.now())""",
-        *(uuid4(), AGENCY, json.dumps({"urgency": urgency}), phase, ago),
+        *(uuid4(), AGENCY, json.dumps({"urgency": urgency, **ask}), phase, ago),
     )
 
 
@@ -44,7 +44,9 @@ async def test_an_empty_region_has_nothing_open_without_a_due_time(database: Tes
 async def test_the_oldest_unserved_request_is_told_per_urgency_in_whole_minutes(database: TestDatabase) -> None:
     sql = await database.superuser()
     for urgency, phase, minutes in (("soon", "searching", 1.5), ("soon", "unserved", 7.7), ("routine", "assigned", 90)):
-        await search(sql, urgency, phase, timedelta(minutes=minutes))
+        await search(sql, urgency, phase, timedelta(minutes=minutes), practice=False)
+    # What is only practised waits for nobody.
+    await search(sql, "soon", "searching", timedelta(minutes=99), practice=True)
     await sql.close()
     told = await read(database, "matching")
     assert told["peerline_unserved", "soon"] == 2

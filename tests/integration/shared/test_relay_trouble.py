@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from uuid import UUID
 
 from aiokafka import TopicPartition
 
+from shared.broker import producer
 from shared.db import Database
 from shared.delivery import Delivery
 from shared.events.envelope import INTAKE
 from shared.parking import Raw
+from shared.publisher import Publisher
 from tests.harness import probe, relays
 from tests.harness.databases import Sql, TestDatabase
 from tests.harness.outboxes import SERVICE, Log, drained, left, published, read, write
@@ -178,3 +182,16 @@ async def missing_relay(region: Region) -> bool:
 
 async def ready(region: Region) -> bool:
     return not await missing(region)
+
+
+async def test_a_new_producer_that_gets_no_answer_leaves_no_connection_open(
+    database: TestDatabase, topics: Topics
+) -> None:
+    async with wire_to_kafka(topics) as wire:
+        publisher = Publisher(partial(producer, relays.settings_of(database, topics, SERVICE, kafka=through(wire))))
+        wire.silence_after(1)
+        assert not await publisher.renew()
+        assert wire.taken == 1
+        wire.flow()
+        await publisher.stop()
+        gc.collect()

@@ -1,7 +1,7 @@
 """What an agency may be, its policy, and addresses as they are kept."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,8 +9,10 @@ import pytest
 
 from services.intake.domain.agency import Agency, Line, checked, known_zone, language_tag
 from services.intake.domain.contact import BadAddress, mail_address, phone_number, within
-from services.intake.domain.policy import OVERALL, PER_URGENCY, checked_overrides, resolve
+from services.intake.domain.law import rule_for
+from services.intake.domain.policy import OVERALL, PER_URGENCY, WEIGHTS, checked_overrides, law_of, resolve
 from shared.errors import Refused
+from shared.events.policy import Weights
 from shared.types import AgencyId, Urgency
 
 NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
@@ -115,8 +117,17 @@ def test_an_override_changes_its_urgency_and_nothing_else() -> None:
 def test_every_bound_makes_a_policy(urgency: Urgency, edge: str) -> None:
     own = {name: getattr(bound, edge) for name, bound in PER_URGENCY[urgency].items()}
     overall = {name: getattr(bound, edge) for name, bound in OVERALL.items()}
-    agency = replace(RIVERTON, policy=checked_overrides(overall | {urgency.value: own}))
-    assert resolve(agency, urgency, NOW).offers_out == own["offers_out"]
+    weights = {name: getattr(bound, edge) for name, bound in WEIGHTS.items()}
+    agency = replace(RIVERTON, policy=checked_overrides(overall | {urgency.value: own, "weights": weights}))
+    policy = resolve(agency, urgency, NOW)
+    assert (policy.offers_out, policy.shortlist) == (own["offers_out"], overall["shortlist"])
+    assert policy.weights.model_dump() == weights
+
+
+def test_an_agency_sets_one_weight_and_the_others_stay() -> None:
+    agency = replace(RIVERTON, policy=checked_overrides({"weights": {"prefer": 3}}))
+    assert resolve(agency, Urgency.SOON, NOW).weights == Weights(prefer=3.0)
+    assert set(WEIGHTS) == set(Weights.model_fields)
 
 
 @pytest.mark.parametrize(
@@ -126,6 +137,17 @@ def test_every_bound_makes_a_policy(urgency: Urgency, edge: str) -> None:
         ({"grace_s": True}, {("/grace_s", "type")}),
         ({"emergency": {"answer_within_s": 3600}}, {("/emergency/answer_within_s", "out-of-bounds")}),
         ({"emergency": {"choose_within_s": 10}}, {("/emergency", "unknown")}),
+        ({"shortlist": 2}, {("/shortlist", "out-of-bounds")}),
+        ({"weights": 3}, {("/weights", "type")}),
+        (
+            {"weights": {"prefer": -1, "avoid": 0.5}},
+            {("/weights/prefer", "out-of-bounds"), ("/weights/avoid", "out-of-bounds")},
+        ),
+        (
+            {"weights": {"wanted": float("nan"), "trained": "1"}},
+            {("/weights/wanted", "out-of-bounds"), ("/weights/trained", "type")},
+        ),
+        ({"weights": {"load": 1}}, {("/weights", "unknown")}),
         ({"urgent": 5, "surprise": 1}, {("/urgent", "type"), ("", "unknown")}),
     ],
 )
@@ -165,3 +187,30 @@ def test_an_address_below_the_agencys_domain_is_within_it() -> None:
     assert within("a@mail.riverton.gov", "riverton.gov")
     assert not within("a@notriverton.gov", "riverton.gov")
     assert not within("a@riverton.gov", None)
+
+
+@pytest.mark.parametrize(
+    ("jurisdiction", "asks"), [("US-UT", True), ("US-CA", True), ("US-CO", False), ("US-XX", False), ("CA", False)]
+)
+def test_training_is_a_condition_where_a_statute_makes_it_one(jurisdiction: str, asks: bool) -> None:
+    placed = replace(RIVERTON, jurisdiction=jurisdiction)
+    assert resolve(placed, Urgency.ROUTINE, NOW).training_required is asks
+    assert law_of(placed, NOW).draft == "to be checked by counsel"
+    # An agency may ask for more, never for less.
+    assert resolve(replace(placed, policy={"training_required": True}), Urgency.ROUTINE, NOW).training_required
+    assert resolve(replace(placed, policy={"training_required": False}), Urgency.ROUTINE, NOW).training_required is asks
+
+
+def test_a_law_holds_from_its_day_on() -> None:
+    assert rule_for("US-WA", date(2024, 6, 5)).jurisdiction == "US"
+    assert rule_for("US-WA", date(2024, 6, 6)).training_required
+
+
+def test_switches_and_the_look_back_are_checked_too() -> None:
+    assert checked_overrides({"training_required": True, "look_back_days": 30}) == {
+        "training_required": True,
+        "look_back_days": 30,
+    }
+    with pytest.raises(Refused) as caught:
+        checked_overrides({"training_required": 1, "look_back_days": -1})
+    assert problems(caught.value) == {("/training_required", "type"), ("/look_back_days", "out-of-bounds")}

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.intake.domain.csvfile import COLUMNS, BadFile, read_csv
+from services.intake.domain.upload import MAX_PEOPLE
 
 HEADER = "person_ref;role;name;unit"
 
@@ -114,6 +115,11 @@ def test_problems_name_the_row_that_the_spreadsheet_shows() -> None:
     with pytest.raises(BadFile) as header:
         read_csv(b"sep=;\r\n;;\r\nperson_ref;home address;role\r\n")
     assert (quoting.value.row, header.value.row) == (3, 3)
+
+
+def test_a_spreadsheet_may_hold_the_largest_directory() -> None:
+    rows = b"".join(b"P%d,peer,Name %d\n" % (number, number) for number in range(MAX_PEOPLE))
+    assert len(list(read_csv(b"person_ref,role,name\n" + rows))) == MAX_PEOPLE
 
 
 def test_nothing_is_read_after_more_rows_than_any_directory_has() -> None:

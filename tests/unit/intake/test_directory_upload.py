@@ -23,6 +23,7 @@ from services.intake.domain.directory import (
 )
 from services.intake.domain.upload import (
     MAX_NAMED,
+    MAX_PEOPLE,
     Reading,
     Row,
     read_people,
@@ -265,7 +266,7 @@ def test_another_name_is_another_row(name: str) -> None:
 
 @pytest.mark.parametrize("filling", [b"{},", b"[],", b"[[]],"])
 def test_json_with_more_objects_than_any_directory_has_is_refused_before_it_is_built(filling: bytes) -> None:
-    body = b'{"people":[' + filling * 100_000 + b"{}]}"
+    body = b'{"people":[' + filling * 5 * MAX_PEOPLE + b"{}]}"
     tracemalloc.start()
     with pytest.raises(Refused) as caught:
         refuse_too_many(body)

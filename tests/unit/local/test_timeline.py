@@ -31,7 +31,13 @@ def samples() -> list[Seen]:
 
 
 def of_cases() -> list[Seen]:
-    without_case = {"notify.contact_verified.v1", "notify.contact_stopped.v1", "intake.verification_asked.v1"}
+    without_case = {
+        "intake.renewal_due.v1",
+        "matching.check_in_due.v1",
+        "intake.verification_asked.v1",
+        "notify.contact_stopped.v1",
+        "notify.contact_verified.v1",
+    }
     return [one for one in samples() if not one.fact.TOPIC.compacted and one.fact.type not in without_case]
 
 

@@ -14,7 +14,8 @@ from services.matching.domain.decide import Heard, Subject, TimeIsUp, decide
 from services.matching.domain.effects import Alarm
 from services.matching.domain.loads import Ledger, Load, Move
 from services.matching.domain.people import Calendar, Peer
-from services.matching.domain.ranking import Ranked, Shelves
+from services.matching.domain.ranking import Ranked, Shelves, personal
+from services.matching.domain.roster import Roster
 from services.matching.domain.world import World
 from shared.events import Fact
 from shared.events.intake import Ask, Wishes
@@ -113,7 +114,7 @@ class Desk:
     def hear(self, *heard: Heard, case: CaseId = CASE) -> list[Fact]:
         """These inputs in one batch; returns what was told."""
         told: list[Fact] = []
-        world = World(self.now, self.new_id, {AGENCY: self.people}, (DUTY,), Ledger(self.loads))
+        world = World(self.now, self.new_id, {AGENCY: Roster(self.people)}, (DUTY,), Ledger(self.loads))
         for what in heard:
             state, effects = decide(self.states.get(case, HeardOf()), what, Subject(case, AGENCY), world)
             self.states[case] = state
@@ -204,5 +205,10 @@ def rank(
     candidates: Sequence[Peer], asked: Ask, loads: Mapping[PersonId, Load], *, case_id: UUID, now: datetime
 ) -> list[Ranked]:
     """Every eligible candidate with room, best first."""
-    shelves = Shelves(candidates, asked, Calendar(now), Ledger(loads))
-    return list(shelves.best(case_id, frozenset(asked.bars)))
+    shelves = Shelves(Roster(candidates), asked, Calendar(now), Ledger(loads))
+    return list(shelves.best(case_id, frozenset(asked.bars), personal(asked)))
+
+
+def order(people: list[Peer], asked: Ask) -> list[PersonId]:
+    """Who is asked first, of people who carry nothing."""
+    return [one.peer.person for one in rank(people, asked, {}, case_id=CASE, now=NOW)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,6 +14,7 @@ from services.matching.domain.case import Ended, HeardOf, OfferState, State, sta
 from services.matching.domain.decide import Heard, LookAgain
 from services.matching.domain.eligibility import eligible
 from services.matching.domain.people import Calendar, Peer
+from shared.availability import Window, text_of
 from shared.events import Fact
 from shared.events.intake import (
     AnotherPeerAsked,
@@ -37,6 +38,7 @@ from tests.unit.matching.given import (
     CEM,
     DEE,
     EVA,
+    NOW,
     Desk,
     ask,
     coordinator,
@@ -50,6 +52,11 @@ CASES = tuple(CaseId(UUID(int=0xC0 + number)) for number in range(3))
 VERBS: tuple[Verb, ...] = ("accept", "accept", "accept", "decline", "not_now", "contacted", "step_back", "close")
 ENDS = (CaseClosing(), CaseWithdrawn(), CaseClosed())
 
+LEAVE = text_of([Window(False, NOW - timedelta(hours=1), NOW + timedelta(hours=9))])
+SHIFT = text_of([Window(True, NOW - timedelta(hours=9), NOW + timedelta(hours=1))])
+LATER = st.sampled_from((None, None, 900))
+PAUSES = st.sampled_from((None, None, None, 86_400))
+
 people = st.lists(
     st.builds(
         peer,
@@ -58,6 +65,8 @@ people = st.lists(
         verified=st.sampled_from((True, True, False)),
         attributes=st.lists(st.sampled_from(("veteran", "faith")), max_size=2),
         hours=st.sampled_from(("", "", "Mon-Fri 08:00-18:00")),
+        windows=st.sampled_from(("", "", LEAVE, SHIFT)),
+        alone=st.sampled_from((False, False, True)),
     ),
     max_size=5,
     unique_by=lambda one: one.person,
@@ -78,7 +87,9 @@ steps = st.lists(
         st.tuples(st.just("crisis"), crises),
         st.tuples(st.just("answer"), st.tuples(st.sampled_from(VERBS), st.integers(0, 9), st.integers(-4000, 100))),
         st.tuples(st.just("answer"), st.tuples(st.sampled_from(VERBS), st.integers(0, 9), st.integers(-4000, 100))),
-        st.tuples(st.just("choose"), st.none() | st.sampled_from(PEOPLE)),
+        st.tuples(st.just("not now"), st.tuples(st.integers(0, 9), LATER, PAUSES)),
+        st.tuples(st.just("hear"), st.builds(PeerChosen, person=st.none() | st.sampled_from(PEOPLE))),
+        st.tuples(st.just("hear"), st.builds(PeerChosen, person=st.sampled_from(PEOPLE), wait=st.just(True))),
         st.tuples(st.just("another"), st.sampled_from(PEOPLE)),
         st.tuples(st.just("bar"), st.sampled_from(PEOPLE)),
         st.tuples(st.just("release"), st.none()),
@@ -98,6 +109,7 @@ class Course:
         self.asks: dict[CaseId, list[Ask]] = {case: [] for case in CASES}
         self.told: dict[CaseId, list[Fact]] = {case: [] for case in CASES}
         self.refused: dict[CaseId, set[PersonId]] = {case: set() for case in CASES}
+        self.paused: dict[PersonId, datetime | None] = {}
 
     def step(self, case: CaseId, what: str, how: Any) -> None:
         match what:
@@ -109,8 +121,8 @@ class Course:
                 self.hear(case, CrisisRaised(ask=how, jurisdiction="", rungs=()))
             case "answer":
                 self.answer(case, *how)
-            case "choose":
-                self.hear(case, PeerChosen(person=how))
+            case "not now":
+                self.not_now(case, *how)
             case "another":
                 # Nobody refuses a peer before having asked: within a topic there is order.
                 self.refused[case] |= {how} if self.asks[case] else set()
@@ -138,6 +150,13 @@ class Course:
         at = self.desk.now + timedelta(seconds=offset)
         self.hear(case, self.desk.answer(subject, person, verb, at=at))
 
+    def not_now(self, case: CaseId, number: int, again: int | None, pause: int | None) -> None:
+        offers = [(fact.offer, fact.person) for fact in told(self.told[case], OfferMade)]
+        if offers:
+            subject, person = offers[number % len(offers)]
+            said = self.desk.answer(subject, person, "not_now")
+            self.hear(case, said.model_copy(update={"again_in_s": again, "pause_s": pause}))
+
     def ring(self) -> None:
         for case in CASES:
             self.note(case, self.desk.due(case), ())
@@ -149,6 +168,7 @@ class Course:
     def note(self, case: CaseId, facts: list[Fact], replies: Iterable[ReplyReceived]) -> None:
         self.told[case] += facts
         self.asked_are_eligible(case, facts)
+        self.paused = {person: load.paused_until for person, load in self.desk.loads.items()}
         assert [fact.reply for fact in told(facts, ReplySettled)] == [reply.reply for reply in replies]
         assert len(list(standing_assignments(self.told[case]))) <= 1
         state = self.desk.states.get(case, HeardOf())
@@ -163,6 +183,9 @@ class Course:
             assert not isinstance(state, HeardOf)
             asked = state.case.ask if not isinstance(state, Ended) else self.asks[case][0]
             assert eligible(one, asked, calendar.today(one.time_zone), self.refused[case])
+            assert not calendar.off(one)
+            paused = self.paused.get(offer.person)
+            assert paused is None or paused <= self.desk.now
 
     def every_state_stands(self, state: State) -> None:
         if isinstance(state, HeardOf | Ended):

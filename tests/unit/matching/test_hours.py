@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.matching.domain.people import Calendar, next_opening, pattern
+from services.matching.domain.people import Calendar, pattern
+from shared.availability import Times
 from shared.hours import is_open
 from tests.unit.matching.given import ANA, BEN, NOW, peer
 
@@ -31,7 +32,7 @@ ZONE = "America/Chicago"
 )
 def test_the_next_opening(hours: str, at: str, opens: str) -> None:
     asked, expected = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (at, opens))
-    assert next_opening(pattern(hours), asked, ZONE) == expected
+    assert Times(pattern(hours), ZONE).next_there(asked) == expected
 
 
 @given(
@@ -39,7 +40,8 @@ def test_the_next_opening(hours: str, at: str, opens: str) -> None:
     st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - made aware
 )
 def test_it_is_open_then_and_never_before_now(hours: str, at: datetime) -> None:
-    opening = next_opening(pattern(hours), at, ZONE)
+    opening = Times(pattern(hours), ZONE).next_there(at)
+    assert opening is not None
     assert at <= opening <= at + timedelta(days=8)
     assert is_open(pattern(hours), opening, ZONE)
 

@@ -431,6 +431,7 @@ def test_every_answer_has_one_who_says_what_came_of_it() -> None:
     owners = {(kind, verb): settler(kind, verb) for kind in KIND_OF.values() for verb in VERBS[kind]}
     assert {verb for (kind, verb), who in owners.items() if kind == "assignment" and who == "matching"} == {
         "contacted",
+        "pause",
         "step_back",
         "close",
     }

@@ -150,6 +150,25 @@ def test_an_answer_counts_once_and_only_from_the_person_who_was_asked() -> None:
     assert [(reply.person, reply.verb) for reply in replies] == [(ANA, "accept")]
 
 
+@pytest.mark.parametrize(
+    ("verb", "again", "pause"), [("not_now", None, None), ("in_15", 900, None), ("pause", None, 86400)]
+)
+def test_not_now_says_for_how_long(verb: Word, again: int | None, pause: int | None) -> None:
+    story = Story().then(offer()).mailed().answers(verb)
+    (reply,) = [fact for fact in story.facts if isinstance(fact, ReplyReceived)]
+    assert (reply.verb, reply.again_in_s, reply.pause_s) == ("not_now", again, pause)
+
+
+def test_a_pause_leaves_the_peer_with_whom_they_have_and_can_be_said_again_a_day_later() -> None:
+    story = Story().then(offer(), assigned(), released())
+    for _ in range(2):
+        story.answers("pause", subject=ASSIGNMENT)
+    story.now = NOW + timedelta(days=1)
+    story.answers("pause", subject=ASSIGNMENT)
+    replies = [fact for fact in story.facts if isinstance(fact, ReplyReceived)]
+    assert [(reply.verb, reply.pause_s) for reply in replies] == [("accept", 86400)] * 2
+
+
 @pytest.mark.parametrize("verb", ["contacted", "acknowledge"])
 def test_a_word_that_does_not_belong_to_it_is_no_answer(verb: Word) -> None:
     assert Story().then(offer()).answers(verb).state.replies == {}
@@ -302,7 +321,7 @@ def said(verb: Word, outcome: str | None, subject: UUID = OFFER) -> Reply:
     ("matter", "replies", "told", "buttons"),
     [
         (None, [], "ended", 0),
-        (OPEN, [], "ask", 3),
+        (OPEN, [], "ask", 5),
         (OPEN, [said("accept", None)], "moment", 0),
         (OPEN, [said("accept", "accepted")], "details_follow", 0),
         (OPEN, [said("accept", "covered")], "covered", 0),
@@ -313,9 +332,10 @@ def said(verb: Word, outcome: str | None, subject: UUID = OFFER) -> Reply:
         (replace(OPEN, expires_at=NOW), [], "too_late", 0),
         (replace(OPEN, state="ended"), [said("accept", "accepted")], "ended", 0),
         (replace(HELD, released=False), [], "waiting_for_details", 0),
-        (HELD, [], "ask", 6),
-        (HELD, [said("contacted", None, ASSIGNMENT)], "moment", 5),
-        (HELD, [said("contacted", "noted", ASSIGNMENT)], "noted", 5),
+        (HELD, [], "ask", 7),
+        (HELD, [said("contacted", None, ASSIGNMENT)], "moment", 6),
+        (HELD, [said("contacted", "noted", ASSIGNMENT)], "noted", 6),
+        (HELD, [said("pause", "noted", ASSIGNMENT)], "noted", 6),
         (HELD, [said("close", "noted", ASSIGNMENT)], "noted", 0),
         (replace(HELD, state="ended"), [], "ended", 0),
         (Matter(PAGE, ANA, "page"), [], "ask", 2),

@@ -65,6 +65,8 @@ def taken_back(case: Case, now: datetime) -> Step:
 
 def direct(case: Case, act: AskClinician, now: datetime) -> Step:
     """A clinician without a peer in between. Somebody who has been asked for a consent has just given it."""
+    if case.ask.practice:
+        raise Refused("practice", 409)
     if isinstance(case.clinical, Asking):
         return given(case, act.consent, now)
     if isinstance(case.clinical, Running):

@@ -90,10 +90,17 @@ def _taken(case: Case, alarm: Alarm, taker: Taker) -> Step:
 
 
 def endangered(case: Case, what: Endangered, now: datetime) -> Step:
-    """The case is an emergency from now on; whoever helps already goes on. Raises `Refused` at the door when over."""
+    """The case is an emergency from now on; whoever helps already goes on. Raises `Refused` at the door when over.
+
+    What is only practised is never one: nobody is paged for it.
+    """
     if isinstance(case.stage, Over):
         if what.at_door:
             raise Refused("case-over", 409)
+        return Step(case)
+    if case.ask.practice:
+        if what.at_door:
+            raise Refused("practice", 409)
         return Step(case)
     # What the case may do stays as it was stamped; only its times become those of an emergency.
     policy = what.help.policy.model_copy(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from services.intake.domain.acts import Alarmed, Step, TimeIsUp, TimerKind
+from services.intake.domain.acts import DRILL, Alarmed, Step, TimeIsUp, TimerKind
 from services.intake.domain.case import (
     Accepted,
     Case,
@@ -19,6 +19,7 @@ from services.intake.domain.case import (
 )
 from services.intake.domain.clinical import Ended, How, Running, path_of, running
 from shared.events.intake import CaseClosed, CaseClosing, CaseWithdrawn, ChoiceOverdue
+from shared.types import OTHER_AGENCY
 
 REVIEW_AFTER = timedelta(days=30)
 """How long a case stays with its peer or clinician before somebody's due time says so again."""
@@ -79,20 +80,22 @@ def clinical_over(case: Case, clinical: Running, how: How, now: datetime) -> Ste
     return closing(after, now) if how == "completed" else resting(after, now + REST)
 
 
-def withdrawn(case: Case, now: datetime, *, held: bool) -> Step:
+def withdrawn(case: Case, now: datetime, *, held: bool, moved: bool = False) -> Step:
     """The requester takes everything back."""
     if isinstance(case.stage, Withdrawn | Closed):
         return Step(case)
     if held:
         until = now + HELD_AGAIN
-        step = with_timer(case, Withdrawn(until), "grace", until)
+        step = with_timer(case, Withdrawn(until, moved=moved), "grace", until)
         return replace(step, facts=(CaseWithdrawn(),), acts=("case_withdrawn",))
-    after = replace(case, stage=Withdrawn(now))
+    after = replace(case, stage=Withdrawn(now, moved=moved))
     return Step(after, (CaseWithdrawn(), CaseClosed()), acts=("case_withdrawn", "case_closed"), ending="closed")
 
 
 def timed(case: Case, what: TimeIsUp, now: datetime) -> Step:
     """A timer fired; one that was set for an earlier turn does nothing."""
+    if what.kind == DRILL:
+        return withdrawn(case, now, held=what.held)
     if what.turn != case.turn:
         return Step(case)
     match case.stage:
@@ -115,10 +118,14 @@ def timed(case: Case, what: TimeIsUp, now: datetime) -> Step:
 
 
 def _overdue_choice(case: Case, stage: Choosing | Accepted, kind: TimerKind, what: TimeIsUp, now: datetime) -> Step:
-    """First a word on the status page, then a count to the coordinators who are not barred; after that it waits."""
+    """First a word on the status page, then a count to the coordinators who are not barred; after that it waits.
+
+    Whoever wants nobody of their own agency is not counted there.
+    """
     due = now + within(case.ask.policy.choose_within_s)
     step = with_timer(case, replace(stage, due=due, reminded=True, counted=stage.reminded), kind, due)
-    to_tell = tuple(one for one in what.coordinators if one not in case.ask.bars)
+    own = OTHER_AGENCY not in case.ask.wishes.require
+    to_tell = tuple(one for one in what.coordinators if own and one not in case.ask.bars)
     if not to_tell or not stage.reminded or stage.counted:
         return step
     of = stage.support.assignment if isinstance(stage, Accepted) else None

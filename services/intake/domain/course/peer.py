@@ -64,7 +64,8 @@ def matched(case: Case, what: object, now: datetime) -> Step:
         case _ if isinstance(case.stage, Over):
             pass
         case SearchStarted(due=due):
-            return Step(_waiting(case, Searching(due)))
+            waits = isinstance(case.stage, Searching) and case.stage.waits
+            return Step(_waiting(case, Searching(due, waits=waits)))
         case NobodyFound(recipients=recipients, next_try=next_try):
             return Step(_waiting(case, Unserved(next_try, told=bool(recipients))))
         case ShortlistReady():
@@ -126,11 +127,17 @@ def _waiting(case: Case, stage: Searching | Asked | Unserved) -> Case:
 
 
 def _shortlisted(case: Case, what: ShortlistReady) -> Step:
-    if isinstance(case.stage, Helped):
+    held = case.stage
+    if isinstance(held, Helped) and not (isinstance(held, Released) and held.overdue):
         return Step(case)
     without = {*case.refused, *case.ask.bars}
-    listed = tuple(Choice(one.person, one.available) for one in what.candidates if one.person not in without)
+    listed = tuple(
+        Choice(one.person, one.available, one.there_from) for one in what.candidates if one.person not in without
+    )
     after = replace(case, shortlist=listed)
+    if isinstance(held, Released):
+        # Whoever chooses may choose somebody beside the one who is silent.
+        return Step(replace(after, stage=replace(held, due=what.due)))
     if isinstance(case.stage, Choosing):
         # A list that is made afresh while the requester chooses gives no new time to be reminded after.
         return Step(after)
@@ -168,7 +175,9 @@ def _overdue(case: Case, assignment: UUID, now: datetime) -> Case:
     stage = case.stage
     if not isinstance(stage, Released) or stage.support.assignment != assignment:
         return case
-    return replace(case, stage=Released(stage.support, now + within(case.ask.policy.answer_within_s), overdue=True))
+    late = Released(stage.support, now + within(case.ask.policy.answer_within_s), overdue=True)
+    # The silent one stands on the list of before; if there is anybody else, a new one comes with this.
+    return replace(case, stage=late, shortlist=())
 
 
 def _confirmed(case: Case, assignment: UUID, now: datetime) -> Step:

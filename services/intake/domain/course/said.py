@@ -39,13 +39,12 @@ from services.intake.domain.course.ends import closing, with_timer, withdrawn, w
 from services.intake.domain.course.peer import KEPT_ENDED, anew, released
 from shared.errors import Problem, Refused
 from shared.events.intake import AnotherPeerAsked, PeerChosen, RequestSubmitted
-from shared.types import PersonId
 
 
 def acted(case: Case, act: Act, now: datetime) -> Step:
     """What an act at a door comes to. Raises `Refused` when it is not possible now."""
     if isinstance(act, Withdraw):
-        return withdrawn(case, now, held=act.held)
+        return withdrawn(case, now, held=act.held, moved=act.moved)
     if isinstance(act, Close):
         return Step(case) if isinstance(case.stage, Over) else closing(case, now)
     if isinstance(case.stage, Over):
@@ -69,8 +68,8 @@ def acted(case: Case, act: Act, now: datetime) -> Step:
 
 def _of_peer(case: Case, act: Choose | Wait | Release | Another | AskPeer, now: datetime) -> Step:
     match act:
-        case Choose(person):
-            return _chosen(case, person, now)
+        case Choose():
+            return _chosen(case, act, now)
         case Wait():
             return _more_time(case, now)
         case Release():
@@ -83,18 +82,27 @@ def _of_peer(case: Case, act: Choose | Wait | Release | Another | AskPeer, now: 
             assert_never(never)
 
 
-def _chosen(case: Case, person: PersonId | None, now: datetime) -> Step:
+def _chosen(case: Case, act: Choose, now: datetime) -> Step:
+    person = act.person
     if not may_choose(case) and not isinstance(case.stage, Choosing):
         raise Refused("nothing-to-choose", 409)
     if person is not None and person not in {one.person for one in case.shortlist}:
         raise Refused("invalid", 422, (Problem("/person", "not-on-the-list"),))
-    after = replace(
-        case,
-        stage=Searching(now + within(case.ask.policy.answer_within_s)),
+    until = _until(case, act, now)
+    if isinstance(case.stage, Released):
+        # The silent one stays meanwhile; if this one cannot either, a new list comes.
+        after = replace(case, stage=replace(case.stage, due=until), shortlist=())
+    else:
         # Whoever has said "anyone" is past choosing.
-        shortlist=case.shortlist if person is not None else (),
-    )
-    return Step(after, (PeerChosen(person=person),), acts=("peer_chosen",))
+        listed = case.shortlist if person is not None else ()
+        after = replace(case, stage=Searching(until, waits=act.wait), shortlist=listed)
+    return Step(after, (PeerChosen(person=person, wait=act.wait),), acts=("peer_chosen",))
+
+
+def _until(case: Case, act: Choose, now: datetime) -> datetime:
+    """Until something is heard of the pick: matching says it more exactly in a moment."""
+    there = next((one.there_from for one in case.shortlist if act.wait and one.person == act.person), None)
+    return max(there or now, now + within(case.ask.policy.answer_within_s))
 
 
 def _more_time(case: Case, now: datetime) -> Step:

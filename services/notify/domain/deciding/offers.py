@@ -65,8 +65,17 @@ def heard(plan: Planner, state: CaseState, fact: Heard) -> Step:
 def _offer(plan: Planner, state: CaseState, fact: OfferMade) -> Step:
     if fact.offer in state.matters:
         return Step(state)
-    offer = Matter(fact.offer, fact.person, "offer", expires_at=fact.expires, urgency=fact.urgency, manner=fact.manner)
-    return plan.plan(state.with_matter(offer), "offer", [(fact.person, fact.offer)], expires=fact.expires)
+    offer = Matter(
+        fact.offer,
+        fact.person,
+        "offer",
+        expires_at=fact.expires,
+        urgency=fact.urgency,
+        manner=fact.manner,
+        practice=fact.practice,
+    )
+    template: intents.Template = "practice_offer" if fact.practice else "offer"
+    return plan.plan(state.with_matter(offer), template, [(fact.person, fact.offer)], expires=fact.expires)
 
 
 def _rescinded(plan: Planner, state: CaseState, fact: OfferRescinded) -> CaseState:
@@ -80,7 +89,7 @@ def _assigned(state: CaseState, fact: PeerAssigned) -> CaseState:
     after = moved(state, fact.offer, "accepted")
     if fact.assignment in after.matters:
         return after
-    return after.with_matter(Matter(fact.assignment, fact.person, "assignment"))
+    return after.with_matter(Matter(fact.assignment, fact.person, "assignment", practice=after.is_practice))
 
 
 def released(plan: Planner, state: CaseState, fact: ContactReleased) -> Step:
@@ -109,7 +118,8 @@ def released(plan: Planner, state: CaseState, fact: ContactReleased) -> Step:
     if known.released:
         return Step(after)
     expires = plan.now + intents.DETAILS_WITHIN
-    return plan.plan(after, "details", [(fact.recipient, fact.assignment)], expires=expires)
+    template: intents.Template = "practice_details" if after.is_practice else "details"
+    return plan.plan(after, template, [(fact.recipient, fact.assignment)], expires=expires)
 
 
 def _assignment_ended(plan: Planner, state: CaseState, fact: AssignmentEnded) -> CaseState:

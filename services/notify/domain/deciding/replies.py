@@ -8,7 +8,7 @@ from typing import assert_never
 from services.notify.domain.case import Answer, CaseState, Step
 from services.notify.domain.deciding import pages
 from services.notify.domain.deciding.planning import Planner
-from services.notify.domain.matters import Matter, Reply
+from services.notify.domain.matters import AGAIN_IN, PAUSE, Matter, Reply
 from services.notify.domain.things import RESOURCES, Consult
 from services.notify.domain.views import answerable, given_kinds
 from shared.events.envelope import Fact
@@ -85,8 +85,23 @@ def _of_matching(matter: Matter, reply: Reply) -> Fact | None:
                 verb=reply.verb,
                 received_at=reply.received_at,
             )
+        case "in_15" | "pause":
+            return _not_now(matter, reply)
         case _:
             return None
+
+
+def _not_now(matter: Matter, reply: Reply) -> ReplyReceived:
+    """Of an assignment the pause alone counts: "accept" says of it what stands already."""
+    return ReplyReceived(
+        reply=reply.reply_id,
+        subject=matter.matter_id,
+        person=reply.person,
+        verb="not_now" if matter.kind == "offer" else "accept",
+        received_at=reply.received_at,
+        again_in_s=int(AGAIN_IN.total_seconds()) if reply.verb == "in_15" else None,
+        pause_s=int(PAUSE.total_seconds()) if reply.verb == "pause" else None,
+    )
 
 
 def _of_page(matter: Matter, reply: Reply) -> Fact | None:

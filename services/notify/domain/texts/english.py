@@ -53,6 +53,28 @@ MAILS: Mapping[Template, MailText] = {
         "Something is still open", "Something you asked about is still open.\n\nTo look at it, open: {link}\n"
     ),
     "answer": MailText("There is news for you", "There is news for you.\n\nOpen: {link}\n"),
+    "renew": MailText(
+        "Something of yours runs out soon",
+        "Something that you keep up runs out within the next weeks. Please ask whoever keeps your details.\n",
+    ),
+    "renew_team": MailText(
+        "Something runs out soon",
+        "Something that your people keep up runs out within the next weeks. Please look through your list.\n",
+    ),
+    "check_in": MailText(
+        "How are you?",
+        "Some days ask a lot. How are you? Whoever coordinates your team is there for you too. If you would like "
+        "nothing new for a while, tell them, or say so at the next message from here. This one needs no answer.\n",
+    ),
+    "practice_offer": MailText(
+        "Practice: you have a message",
+        "This is practice: nobody is waiting, and nothing of it is counted. Please answer as you would.\n\n"
+        "Open: {link}\n",
+    ),
+    "practice_details": MailText(
+        "Practice: you have a second message",
+        "This is practice: nobody is waiting. Please go on as you would.\n\nOpen: {link}\n",
+    ),
     "outreach": MailText(
         "A message for you",
         "Somebody who thinks of you asked for this message to be sent to you. There will be no second one, and nobody "
@@ -81,6 +103,9 @@ PAGES: Mapping[str, str] = {
     "ask": "Somebody needs a person to turn to. Can you be there?",
     "ask_assignment": "Thank you for being there.",
     "ask_page": "Somebody needs a person now. Can you take this?",
+    "recognise": "If you find that you know them, or work for or over them, please give it back below: nobody is asked "
+    "why.",
+    "practice": "This is practice: nobody is waiting, and nothing of it is counted.",
     "moment": "One moment …",
     "look_again": "Look again",
     "details_follow": "Thank you: details follow in a second message.",
@@ -113,6 +138,9 @@ PAGES: Mapping[str, str] = {
     "accept": "Yes, I can",
     "decline": "No",
     "not_now": "Not now",
+    "in_15": "Ask me again in 15 minutes",
+    "pause": "Ask me nothing new for a day",
+    "offer_pause": "Not now, and ask me nothing new for a day",
     "contacted": "We have spoken",
     "step_back": "I cannot go on with this",
     "close": "This is finished",

@@ -58,6 +58,28 @@ MAILS: Mapping[Template, MailText] = {
         "Algo sigue pendiente", "Algo por lo que usted preguntó sigue pendiente.\n\nPara verlo, abra: {link}\n"
     ),
     "answer": MailText("Hay novedades para usted", "Hay novedades para usted.\n\nAbrir: {link}\n"),
+    "renew": MailText(
+        "Algo suyo vence pronto",
+        "Algo que usted mantiene al día vence en las próximas semanas. Pregunte a quien lleva sus datos.\n",
+    ),
+    "renew_team": MailText(
+        "Algo vence pronto",
+        "Algo que su gente mantiene al día vence en las próximas semanas. Revise su lista.\n",
+    ),
+    "check_in": MailText(
+        "¿Cómo está?",
+        "Hay días que piden mucho. ¿Cómo está? Quien coordina su equipo también está para usted. Si prefiere no "
+        "recibir nada nuevo por un tiempo, dígaselo, o dígalo en el próximo mensaje de aquí. Este no "
+        "necesita respuesta.\n",
+    ),
+    "practice_offer": MailText(
+        "Práctica: tiene un mensaje",
+        "Esto es una práctica: nadie está esperando y nada se cuenta. Responda como lo haría.\n\nAbrir: {link}\n",
+    ),
+    "practice_details": MailText(
+        "Práctica: tiene un segundo mensaje",
+        "Esto es una práctica: nadie está esperando. Siga como lo haría.\n\nAbrir: {link}\n",
+    ),
     "outreach": MailText(
         "Un mensaje para usted",
         "Alguien que piensa en usted pidió que se le enviara este mensaje. No habrá un segundo, y nadie sabrá si lo "
@@ -86,6 +108,9 @@ PAGES: Mapping[str, str] = {
     "ask": "Alguien necesita a una persona con quien hablar. ¿Puede usted?",
     "ask_assignment": "Gracias por estar ahí.",
     "ask_page": "Alguien necesita a una persona ahora. ¿Puede hacerse cargo?",
+    "recognise": "Si resulta que conoce a la persona, o trabaja para ella o la manda, devuélvalo abajo: a nadie se le "
+    "pregunta por qué.",
+    "practice": "Esto es una práctica: nadie está esperando y nada se cuenta.",
     "moment": "Un momento …",
     "look_again": "Mirar de nuevo",
     "details_follow": "Gracias: los detalles llegan en un segundo mensaje.",
@@ -118,6 +143,9 @@ PAGES: Mapping[str, str] = {
     "accept": "Sí, puedo",
     "decline": "No",
     "not_now": "Ahora no",
+    "in_15": "Pregúnteme de nuevo en 15 minutos",
+    "pause": "No me pregunte nada nuevo durante un día",
+    "offer_pause": "Ahora no, y no me pregunte nada nuevo durante un día",
     "contacted": "Hemos hablado",
     "step_back": "No puedo seguir con esto",
     "close": "Esto ha terminado",

@@ -1,0 +1,145 @@
+"""A coordinator at the team's page: the key behind the cookie, what a form has to bring, and the page itself."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from types import MappingProxyType
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from services.intake.actions import keys, pool, team
+from services.intake.actions.keys import Caller
+from services.intake.routes import session
+from services.intake.routes.ask import Fields, one
+from services.intake.routes.desk import source_of
+from services.intake.routes.session import Session
+from services.intake.routes.sheets import Sheets
+from services.intake.routes.speech import local_time
+from shared import clock
+from shared.errors import Refused
+from shared.http.forms import read_form
+from shared.http.sessions import SessionCookie
+
+NEEDS = ("directory:read", "directory:write")
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A call of somebody who has entered: at whose page, the key behind it, whose that is, and a form's fields."""
+
+    request: Request
+    slug: str
+    key: str
+    who: Caller
+    fields: Fields = field(default_factory=dict)
+
+
+Does = Callable[[Opened], Awaitable[Response]]
+"""What a form of the page comes to."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """The page and its cookie, which is another than that of who asks for support."""
+
+    sheets: Sheets
+    cookie: SessionCookie
+    words: Mapping[str, Mapping[str, str]]
+
+    def say(self, request: Request) -> Mapping[str, str]:
+        """The words of this page."""
+        return self.words[self.sheets.language(request)]
+
+    def key(self, request: Request, slug: str) -> str:
+        """The key of the session that is open for this agency; "" where none is."""
+        secret, value = self.sheets.desk.keyring.derived("team-cookie"), self.cookie.read(request)
+        found = session.opened(secret, value, clock.now()) if value else None
+        return found.code if found is not None and found.slug == slug else ""
+
+    async def caller(self, slug: str, key: str) -> Caller | None:
+        """Whose key it is: one of this agency that may read and write its directory. None for any other."""
+        agency = await self.sheets.desk.agency(slug)
+        who = await keys.authenticate(self.sheets.desk.db, self.sheets.desk.keyring, key) if key else None
+        if who is None or who.agency_id != agency.agency_id or not set(NEEDS) <= who.scopes:
+            return None
+        return who
+
+    def entrance(self, request: Request, *, status: int = 200, problem: str = "") -> Response:
+        """Where a key is entered."""
+        problems = [problem] if problem else []
+        return self.sheets.page(request, "team_enter.html", status=status, say=self.say(request), problems=problems)
+
+    def refused(self, request: Request) -> Response:
+        """A key that opens nothing here, whatever it is: counted, so that nobody tries many."""
+        try:
+            self.sheets.desk.wrong_code(source_of(request))
+        except Refused as counted:
+            many = counted.status == HTTPStatus.TOO_MANY_REQUESTS
+            problem = self.sheets.words_for(request, counted.slug) if many else self.say(request)["no_key"]
+            return self.entrance(request, status=counted.status, problem=problem)
+
+    def again(self, opened: Opened) -> Response:
+        """The page once more, after something that changed it."""
+        return self.entered(opened.slug, opened.fields, opened.key)
+
+    def entered(self, slug: str, fields: Fields, key: str) -> Response:
+        """To the page, with this key behind it for a while."""
+        chosen = f"?lang={self.sheets.desk.speech.tongue(one(fields, 'lang'))}" if one(fields, "lang") else ""
+        response = RedirectResponse(f"/a/{slug}/team{chosen}", HTTPStatus.SEE_OTHER)
+        secret = self.sheets.desk.keyring.derived("team-cookie")
+        self.cookie.put(response, session.sealed(secret, Session(slug, key), clock.now()))
+        return response
+
+    def posts(self, routes: APIRouter, name: str, does: Does) -> None:
+        """A form at `/a/{slug}/team/<name>`: the entrance where nobody has entered; 400 for one that is not of ours."""
+
+        async def post(slug: str, request: Request) -> Response:
+            fields = await read_form(request)
+            self.sheets.speak(request, await self.sheets.desk.agency(slug), fields)
+            key = self.key(request, slug)
+            who = await self.caller(slug, key)
+            if who is None:
+                return self.entrance(request, status=HTTPStatus.UNAUTHORIZED)
+            self.sheets.require_nonce(fields, key, f"team:{slug}")
+            return await does(Opened(request, slug, key, who, fields))
+
+        routes.add_api_route(f"/a/{{slug}}/team/{name}", post, methods=["POST"], name=f"team-{name}")
+
+    def gets(self, routes: APIRouter, path: str, does: Does) -> None:
+        """A page at `/a/{slug}/team<path>`, or the entrance where nobody has entered."""
+
+        async def get(slug: str, request: Request) -> Response:
+            self.sheets.speak(request, await self.sheets.desk.agency(slug))
+            key = self.key(request, slug)
+            who = await self.caller(slug, key)
+            return self.entrance(request) if who is None else await does(Opened(request, slug, key, who))
+
+        routes.add_api_route(f"/a/{{slug}}/team{path}", get, methods=["GET"], name=f"team{path}")
+
+    async def shown(self, opened: Opened, *, problem: str = "", told: Mapping[str, str] = NOTHING) -> Response:
+        """The whole page; `told` is what has just come of a form."""
+        desk, request, who = self.sheets.desk, opened.request, opened.who
+        found = await team.look(desk.db, desk.keyring, agency_id=who.agency_id, actor=who.credential_id)
+        lent = await pool.look(desk.db, desk.keyring, agency_id=who.agency_id, actor=who.credential_id)
+        spoken = self.sheets.words(request)
+        return self.sheets.page(
+            request,
+            "team.html",
+            status=HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK,
+            say=self.say(request),
+            team=found,
+            pool=lent,
+            told=told,
+            once=clock.token(),
+            gaps=[
+                (local_time(gap.start, found.agency, spoken), local_time(gap.end, found.agency, spoken))
+                for gap in found.coverage.gaps
+            ],
+            nonce=self.sheets.nonce(opened.key, f"team:{opened.slug}"),
+            problems=[problem] if problem else (),
+        )
