@@ -28,11 +28,13 @@ def wire(process: Wiring) -> None:
     process.consume("ordinary", [INTAKE.name, NOTIFY.name], subscribers.ordinary)
     process.consume("crisis", [INTAKE_CRISIS.name], subscribers.crisis)
     process.consume("directory", [DIRECTORY.name], subscribers.directory)
-    for lane in (Lane.CRISIS, Lane.ORDINARY):
-        process.on_timers(lane, timers.in_one_transaction(process.db_of(lane), actions.fire))
-    parting = timers.in_one_transaction(process.db, actions.part)
+    process.on_timers(Lane.CRISIS, timers.in_one_transaction(process.db_of(Lane.CRISIS), actions.fire))
+    firing = timers.in_one_transaction(process.db, actions.fire)
     checking_in = timers.in_one_transaction(process.db, actions.check_in)
-    process.on_timers(Lane.BULK, timers.by_kind({timers.APART: parting, actions.CHECK_IN: checking_in}))
+    process.on_timers(
+        Lane.ORDINARY, timers.by_kind({actions.CHECK_IN: checking_in} | dict.fromkeys(actions.OF_CASES, firing))
+    )
+    process.on_timers(Lane.BULK, timers.by_kind({timers.APART: timers.in_one_transaction(process.db, actions.part)}))
 
 
 def declare(process: Process) -> None:

@@ -26,7 +26,9 @@ ON CONFLICT (person_id, agency_id) DO UPDATE
        language = excluded.language, windows = excluded.windows, hours_alone = excluded.hours_alone,
        bearer = excluded.bearer
  WHERE peers.revision < excluded.revision
-RETURNING agency_id, person_id, active AND verified AND role = 'peer' AS useful, role <> 'peer' AS moved
+RETURNING agency_id, person_id, active AND verified AND role = 'peer' AS useful,
+          role <> 'peer' AND EXISTS (SELECT FROM peers was WHERE was.person_id = peers.person_id
+                                        AND was.agency_id = peers.agency_id AND was.role = 'peer') AS moved
 """
 
 
@@ -35,8 +37,8 @@ async def set_persons(
 ) -> tuple[set[AgencyId], list[tuple[AgencyId, PersonId]]]:
     """Persons as they are now, each once.
 
-    Returns the agencies in which one who can be asked is new or has changed, and who of these people is
-    something else than a peer now, with their agency.
+    Returns the agencies in which one who can be asked is new or has changed, and who of these people was
+    a peer and is something else now, with their agency.
     """
     if not persons:
         return set(), []

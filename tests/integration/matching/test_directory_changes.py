@@ -142,6 +142,19 @@ async def test_what_was_accepted_while_a_promotion_was_being_learnt_is_given_bac
     assert [fact.how for fact in facts if isinstance(fact, AssignmentEnded)] == ([] if back else ["replaced"])
 
 
+async def test_only_who_was_a_peer_is_looked_at_once_more(bench: Bench) -> None:
+    person, *others = persons(3)
+    await bench.staff(person)
+    for other, role in zip(others, (Role.COORDINATOR, Role.MEMBER), strict=True):
+        await bench.staff(other, role=role)
+        await told(bench, other, person_set(role, revision=2))
+    set_for = partial(bench.sql.fetch, "SELECT subject_id FROM timers WHERE kind = 'moved'")
+    assert await set_for() == []
+    await told(bench, person, person_set(Role.COORDINATOR, revision=2))
+    await told(bench, person, person_set(Role.MEMBER, revision=3))
+    assert [row["subject_id"] for row in await set_for()] == [person]
+
+
 async def test_a_peer_who_is_promoted_at_home_keeps_what_they_have_for_another_agency(bench: Bench) -> None:
     """Each listing is a peer of its own."""
     (case,), (at_home, listing) = cases(1), persons(2)
