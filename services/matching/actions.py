@@ -11,6 +11,7 @@ from services.matching.domain.case import BY_PEER, Assigned, Case, Ended, HeardO
 from services.matching.domain.decide import Heard, LookAgain, PeerMoved, Subject, TimeIsUp, decide
 from services.matching.domain.effects import Alarmed
 from services.matching.domain.loads import Ledger
+from services.matching.domain.ranking import is_crisis
 from services.matching.domain.replies import next_hour
 from services.matching.domain.world import World
 from services.matching.store import cases as case_rows
@@ -57,6 +58,7 @@ class SearchBook:
         self._world = World(now, new_id, {}, (), Ledger({}))
         self._relieved: set[tuple[AgencyId, Lane]] = set()
         self._moved: set[AgencyId] = set()
+        self._room: set[tuple[AgencyId, Lane, datetime]] = set()
         self._check_ins: list[check_ins.Due] = []
 
     async def load(self, tx: Transaction, cases: Mapping[CaseId, Anchor]) -> dict[CaseId, State]:
@@ -85,6 +87,8 @@ class SearchBook:
         after, effects = decide(state, heard, Subject(what.case_id, what.agency_id), self._world)
         if effects.moves:
             self._moved.add(what.agency_id)
+        if effects.room_at is not None:
+            self._room.add((what.agency_id, _lane(after), effects.room_at))
         self._check_ins += [check_ins.Due(what.agency_id, one.person, one.at) for one in effects.check_ins]
         for move in effects.moves:
             # Where nobody was loaded nobody knows who was full: then it is looked at.
@@ -130,7 +134,8 @@ class SearchBook:
         )
         await loads.take_loads(tx, self._world.ledger.changes(), self._now)
         await check_ins.note(tx, self._check_ins)
-        await timers.schedule(tx, [_relief(agency, lane, self._now) for agency, lane in sorted(self._relieved)])
+        relieved = {(agency, lane, self._now) for agency, lane in self._relieved}
+        await timers.schedule(tx, [_relief(*one) for one in sorted(relieved | self._room)])
         await timers.schedule(tx, [timers.apart(agency, self._now) for agency in sorted(self._moved)])
 
     async def purge(self, tx: Transaction, cases: Collection[CaseId]) -> None:
@@ -170,9 +175,14 @@ def _left(old: State, new: Open) -> list[UUID]:
     return [] if stays else [left]
 
 
-def _relief(agency: AgencyId, lane: Lane, now: datetime) -> Due:
+def _relief(agency: AgencyId, lane: Lane, at: datetime) -> Due:
     """At most one a second and agency: a burst of answers is one look."""
-    return Due(agency, lane, RELIEF, agency, agency, int(now.timestamp()), now)
+    return Due(agency, lane, RELIEF, agency, agency, int(at.timestamp()), at)
+
+
+def _lane(state: State) -> Lane:
+    crisis = not isinstance(state, HeardOf | Ended) and is_crisis(state.case.ask)
+    return Lane.CRISIS if crisis else Lane.ORDINARY
 
 
 async def take(tx: Transaction, inputs: Sequence[Input]) -> None:

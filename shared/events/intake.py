@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, Field
 
 from shared.events.envelope import CONTACTS, DIRECTORY, INTAKE, INTAKE_CRISIS, Fact, Topic, Value
 from shared.events.policy import Capabilities, Policy
-from shared.types import Help, PersonId, Relation, Role, Structure, Urgency
+from shared.types import OTHER_AGENCY, Help, PersonId, Relation, Role, Structure, Urgency
 
 Token = Annotated[str, Field(pattern=r"^[a-z_]{1,32}(:[a-z0-9_-]{1,64})?$")]
 """An attribute as peers declare it and requesters wish for it, such as `language:es`, `gender:female`, `veteran`."""
@@ -37,6 +37,11 @@ class Wishes(Value):
     require: tuple[Token, ...] = ()
     prefer: tuple[Token, ...] = ()
     avoid: tuple[Token, ...] = ()
+
+    @property
+    def own_agency(self) -> bool:
+        """Whether people of the requester's own agency may have a part in it at all."""
+        return OTHER_AGENCY not in self.require
 
 
 class Ask(Value):

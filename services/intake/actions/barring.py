@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from services.intake.domain.agency import Agency
@@ -131,16 +132,25 @@ def person_id(text: str) -> PersonId | None:
         return None
 
 
-async def rungs(
-    tx: Transaction, emergencies: Mapping[int, tuple[AgencyId, Collection[PersonId], Capabilities]]
-) -> dict[int, Rungs]:
-    """Whom to page in these emergencies, by their number: agency, who is barred, and the capabilities stamped on it.
+class Emergency(NamedTuple):
+    """What decides who is paged: who is barred, the capabilities stamped on it, and who is wished for."""
+
+    agency_id: AgencyId
+    bars: Collection[PersonId]
+    capabilities: Capabilities
+    own_agency: bool
+    """As of `Wishes`."""
+
+
+async def rungs(tx: Transaction, emergencies: Mapping[int, Emergency]) -> dict[int, Rungs]:
+    """Whom to page in these emergencies, by their number.
 
     The region has to be in view. One statement, or none; only people who are verified, never one who is barred.
     """
     if not emergencies:
         return {}
-    helpers = await directory.helpers(tx, {REGION, *(agency for agency, _, _ in emergencies.values())})
+    helpers = await directory.helpers(tx, {REGION, *(one.agency_id for one in emergencies.values())})
     return {
-        n: rungs_from(helpers, agency, bars, capabilities) for n, (agency, bars, capabilities) in emergencies.items()
+        n: rungs_from(helpers, one.agency_id, one.bars, one.capabilities, own=one.own_agency)
+        for n, one in emergencies.items()
     }

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from services.intake.actions import barring
+from services.intake.actions.barring import Emergency
 from services.intake.domain.acts import Help
 from services.intake.domain.case import Case
 from services.intake.domain.policy import capabilities_at, resolve
@@ -27,10 +28,11 @@ async def help_for(
     homes = {case: known[agencies[case]] for case in cases if agencies[case] in known}
     wanted = {}
     for number, (case, home) in enumerate(homes.items()):
-        stamped = cases[case].ask.policy.capabilities.on_call
+        ask = cases[case].ask
+        stamped = ask.policy.capabilities.on_call
         present = capabilities_at(home, now)
         allowed = present.model_copy(update={"on_call": stamped and present.on_call})
-        wanted[number] = (home.agency_id, cases[case].ask.bars, allowed)
+        wanted[number] = Emergency(home.agency_id, ask.bars, allowed, ask.wishes.own_agency)
     rungs = await barring.rungs(tx, wanted)
     return {
         case: Help(resolve(home, Urgency.EMERGENCY, now), home.jurisdiction, rungs[number])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from services.intake.actions import barring, names
-from services.intake.actions.barring import Named, Wanted, named_in
+from services.intake.actions.barring import Emergency, Named, Wanted, named_in
 from services.intake.domain import codes, course
 from services.intake.domain.agency import Agency, language_tag
 from services.intake.domain.course import Begun, Direct
@@ -164,10 +164,8 @@ async def _begin(tx: Transaction, keyring: Keyring, now: datetime, fresh: Mappin
         n: Wanted(one.submission.agency.agency_id, one.submission.request.wanted_people) for n, one in enumerate(new)
     }
     wanted = await barring.wanted(tx, keyring.derived("index"), wishes)
-    urgent = {n: one.submission.agency for n, one in enumerate(new) if one.submission.request.emergency}
-    rungs = await barring.rungs(
-        tx, {n: (one.agency_id, barred[n], capabilities_at(one, now)) for n, one in urgent.items()}
-    )
+    urgent = {n: one.submission for n, one in enumerate(new) if one.submission.request.emergency}
+    rungs = await barring.rungs(tx, {n: _emergency(one, barred[n], now) for n, one in urgent.items()})
     keys = await vault.create(tx, keyring, [subject for one in new for subject in _sealed_for(one)])
     begun = [_begun(one, People(barred[n], wanted[n]), rungs.get(n, ()), now, keys) for n, one in enumerate(new)]
     rows = [
@@ -190,6 +188,16 @@ def _sealed_for(new: _New) -> list[Subject]:
     agency = new.submission.agency.agency_id
     case = Subject(agency, "case", new.case_id)
     return [case, Subject(agency, "outreach", outreach_of(new.case_id))] if _reaches_out(new) else [case]
+
+
+def _emergency(new: Submission, bars: Collection[PersonId], now: datetime) -> Emergency:
+    own_agency = _wishes(new.request).own_agency
+    return Emergency(new.agency.agency_id, bars, capabilities_at(new.agency, now), own_agency)
+
+
+def _wishes(request: Request) -> Wishes:
+    stated = request.preferences
+    return Wishes(require=stated.require, prefer=stated.prefer, avoid=stated.avoid)
 
 
 def _begun(
@@ -251,9 +259,7 @@ def _ask(new: _New, people: People, now: datetime) -> Ask:
         release="on_accept" if request.emergency else request.release,
         manner=request.manner,
         language=_language(new.submission),
-        wishes=Wishes(
-            require=request.preferences.require, prefer=request.preferences.prefer, avoid=request.preferences.avoid
-        ),
+        wishes=_wishes(request),
         bars=people.barred,
         wanted=people.wanted,
         about=request.about,

@@ -23,12 +23,19 @@ class Helper:
 
 
 def rungs_from(
-    helpers: Sequence[Helper], agency_id: AgencyId, bars: Collection[PersonId], capabilities: Capabilities
+    helpers: Sequence[Helper],
+    agency_id: AgencyId,
+    bars: Collection[PersonId],
+    capabilities: Capabilities,
+    *,
+    own: bool = True,
 ) -> Rungs:
     """The rungs of one emergency. Each person stands on the first rung that names them; empty rungs are left out.
 
     Clinicians on call come first, then coordinators, then deputies with the other clinicians, the region's duty last.
-    Without the capability no clinician is paged, whatever the directory says.
+    Without the capability no clinician is paged, whatever the directory says. Without `own` the requester wants nobody
+    of this agency: then the region's duty comes first, and the agency's people only when nobody there answers, for a
+    life weighs more than a wish.
     """
     free = [one for one in helpers if one.person not in bars and one.agency_id in {agency_id, REGION}]
     clinicians = [one for one in free if one.role is Role.CLINICIAN and capabilities.on_call]
@@ -37,11 +44,11 @@ def rungs_from(
         [one for one in clinicians if one.on_call],
         [one for one in coordinators if not one.deputy],
         [*(one for one in coordinators if one.deputy), *clinicians],
-        [one for one in free if one.role is Role.DUTY],
     )
+    duty = [one for one in free if one.role is Role.DUTY]
     named: set[PersonId] = set()
     rungs = []
-    for rung in wanted:
+    for rung in (*wanted, duty) if own else (duty, *wanted):
         people = tuple(dict.fromkeys(one.person for one in rung if one.person not in named))
         named.update(people)
         rungs.append(people)

@@ -72,6 +72,8 @@ class PeerMoved:
     person: PersonId
 
 
+REMINDED = 2
+"""So often the time for the requester's OK begins anew: with a word on their page, then a count to coordinators."""
 BEGINS_WITHIN = timedelta(days=1)
 """Whose bars were heard of before the case itself: by then somebody should look why it has not begun."""
 
@@ -158,7 +160,7 @@ def _crisis(state: State, ask: Ask, subject: Subject, world: World, effects: Eff
             if is_crisis(state.case.ask):
                 return state
             barred = tuple(offer for offer in state.case.pending if offer.person in ask.bars)
-            case = rescinded(state.case, barred, "ineligible", effects)
+            case = rescinded(state.case, barred, "ended", effects)
             fresh = not isinstance(state, Searching)
             return looked(_in_danger(case, ask), world, effects, beside=late_of(state), fresh=fresh)
         case _:
@@ -224,7 +226,7 @@ def _barred(state: State, what: BarsChanged, world: World, effects: Effects) -> 
 def _without(state: Open, barred: frozenset[PersonId], world: World, effects: Effects) -> State:
     """The same without these people, whatever of it they have or were asked for."""
     theirs = tuple(offer for offer in state.case.pending if offer.person in barred)
-    case = rescinded(state.case, theirs, "ineligible", effects)
+    case = rescinded(state.case, theirs, "ended", effects)
     for person in sorted(barred):
         case = case.keeping_out(person)
     assignment = assignment_of(state)
@@ -291,6 +293,8 @@ def _contact_due(state: Open, what: TimeIsUp, world: World, effects: Effects) ->
     if needs_release(state.case.ask) and not assignment.released:
         # The requester has not said OK yet: the peer cannot be late. intake reminds the requester.
         policy = state.case.ask.policy
+        if assignment.version >= REMINDED:
+            return _let_go(state.case, assignment, world, effects)
         by = world.now + max(timedelta(seconds=policy.choose_within_s), AGAIN)
         effects.alarm_contact(later, by)
         return Assigned(state.case, replace(later, contact_by=by), by)
@@ -298,6 +302,13 @@ def _contact_due(state: Open, what: TimeIsUp, world: World, effects: Effects) ->
     effects.tell(ContactOverdue(assignment=late.assignment_id, person=late.person))
     effects.acts.append("contact overdue")
     return looked(replace(state.case, since=world.now), world, effects, beside=late)
+
+
+def _let_go(case: Case, assignment: Assignment, world: World, effects: Effects) -> State:
+    """Nobody is held for a requester who stays silent; whoever comes back may choose, and be given the same peer."""
+    case = assignment_over(case, assignment, "lapsed", effects)
+    case = rescinded(case, case.pending, "ended", effects)
+    return begun(replace(case, chooses=True), world, effects)
 
 
 def _again(state: Open, world: World) -> tuple[State, Effects]:
@@ -309,7 +320,7 @@ def _again(state: Open, world: World) -> tuple[State, Effects]:
     after = looked(state.case, world, effects, beside=late_of(state), fresh=fresh)
     if any(isinstance(fact, OfferMade | ShortlistReady) for fact in effects.facts):
         return after, effects
-    return state, Effects()
+    return state, Effects(room_at=effects.room_at)
 
 
 def _over(state: State, how: str, world: World, effects: Effects) -> State:

@@ -55,6 +55,8 @@ class Effects:
     moves: list[Move] = field(default_factory=list)
     check_ins: list[CheckIn] = field(default_factory=list)
     acts: list[str] = field(default_factory=list)
+    room_at: datetime | None = None
+    """When somebody who suits, and cannot be asked now, can be: then all who wait there are looked at, in order."""
 
     def tell(self, fact: Fact) -> None:
         """Publish a fact, in this order."""
@@ -73,16 +75,20 @@ class Effects:
         self.alarms.append(Alarm("look", case.case_id, case.turn, at, crisis))
 
     def reserve(self, offer: Offer, ask: Ask) -> None:
-        """A pending offer counts as load."""
-        capped = cap(ask, crisis=offer.crisis)
-        self.moves.append(Move(offer.carrier, offer.crisis, 1, capped, counts=not ask.practice))
+        """A pending offer counts as load; not in practice, which never stands in the way of somebody who needs help."""
+        if not ask.practice:
+            self.moves.append(Move(offer.carrier, offer.crisis, 1, cap(ask, crisis=offer.crisis)))
 
     def free(self, held: Offer | Assignment, ask: Ask, *, rest_until: datetime | None = None) -> None:
         """The load of an offer or an assignment that is over."""
+        if ask.practice:
+            return
         self.moves.append(Move(held.carrier, held.crisis, -1, cap(ask, crisis=held.crisis), rest_until))
 
     def pause(self, held: Offer | Assignment, ask: Ask, until: datetime) -> None:
-        """Whoever holds this is asked nothing new until then."""
+        """Whoever holds this is asked nothing new until then; said in practice, that is practised too."""
+        if ask.practice:
+            return
         self.moves.append(Move(held.carrier, crisis=False, by=0, cap=cap(ask, crisis=False), paused_until=until))
 
 
@@ -91,9 +97,7 @@ def cap(ask: Ask, *, crisis: bool) -> int:
     return ask.policy.crisis_cases_per_peer if crisis else ask.policy.open_cases_per_peer
 
 
-def rescinded(
-    case: Case, offers: tuple[Offer, ...], why: Literal["covered", "ended", "ineligible"], effects: Effects
-) -> Case:
+def rescinded(case: Case, offers: tuple[Offer, ...], why: Literal["covered", "ended"], effects: Effects) -> Case:
     """These pending offers no longer stand."""
     for offer in offers:
         effects.tell(OfferRescinded(offer=offer.offer_id, person=offer.person, why=why))

@@ -25,6 +25,10 @@ class Load:
     rest_until: datetime | None = None
     paused_until: datetime | None = None
 
+    def rested(self, now: datetime) -> bool:
+        """Whether the cool-down after an emergency is over."""
+        return self.rest_until is None or self.rest_until <= now
+
     def taken(self, *, crisis: bool) -> int:
         """What counts against the cap of this kind of case."""
         return self.crisis if crisis else self.open
@@ -47,8 +51,6 @@ class Move:
     cap: int
     rest_until: datetime | None = None
     paused_until: datetime | None = None
-    counts: bool = True
-    """Whether being asked counts when turns are taken: not in practice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ class Ledger:
         self._now[move.person] = Load(
             open=load.open + (0 if move.crisis else move.by),
             crisis=load.crisis + (move.by if move.crisis else 0),
-            asked=load.asked + (max(move.by, 0) if move.counts else 0),
+            asked=load.asked + max(move.by, 0),
             rest_until=move.rest_until or load.rest_until,
             paused_until=move.paused_until or load.paused_until,
         )

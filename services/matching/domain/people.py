@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from shared.availability import Times, windows_in
+from shared.availability import Times, joined, windows_in
 from shared.hours import BadHours, Hours, parse_hours
 from shared.types import PersonId, Role
 
@@ -108,6 +108,13 @@ class Calendar:
     def off(self, peer: Peer) -> bool:
         """Whether the peer is on leave, or has said that nothing shall be asked now."""
         return bool(peer.windows) and self._answered(peer, self._off, Times.off)
+
+    def off_until(self, peer: Peer) -> datetime | None:
+        """When the time ends in which nothing shall be asked of this peer; None where there is none now."""
+        if not self.off(peer):
+            return None
+        spans = joined((one.start, one.end) for one in peer.times.windows if not one.on)
+        return next(end for start, end in spans if start <= self.now < end)
 
     def _answered(
         self, peer: Peer, known: dict[tuple[object, ...], bool], question: Callable[[Times, datetime], bool]

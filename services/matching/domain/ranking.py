@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Container, Iterator, Mapping, Sequence
+from datetime import datetime
 from heapq import merge
 from math import fsum
 from types import MappingProxyType
@@ -148,10 +149,15 @@ class Shelves:
         self._by_key: dict[_Key, _Shelf] = {}
         self._keys: list[_Key] = []
         self._stood: dict[int, tuple[_Shelf, _Level]] = {}
+        self._away_until: dict[int, datetime] = {}
         of, carriers = ledger.of, roster.carriers
         for example, places in roster.alike(calendar):
             kind = self._kind(example)
             if kind is None:
+                continue
+            off_until = calendar.off_until(example)
+            if off_until is not None:
+                self._away_until |= dict.fromkeys(places, off_until)
                 continue
             self._kind_of |= dict.fromkeys(places, kind)
             idle = []
@@ -164,9 +170,9 @@ class Shelves:
             self._put(idle, kind, IDLE)
 
     def _kind(self, peer: Peer) -> _Kind | None:
-        """What decides about this peer but load; None for one who does not suit, or is not to be asked now."""
+        """What decides about this peer but load; None for one who does not suit."""
         today = self._calendar.today(peer.time_zone)
-        if self._calendar.off(peer) or not suits(peer, self._ask, today):
+        if not suits(peer, self._ask, today):
             return None
         shares = stated(peer, self._ask, trained_now=trained(peer, today))
         return _Kind(shares, not self._calendar.there(peer), tier(peer, self._ask), -fsum(shares.values()))
@@ -177,11 +183,13 @@ class Shelves:
         Nowhere when they are at their cap, or have said that nothing new shall be asked.
         """
         now = self._calendar.now
-        paused = load.paused_until is not None and load.paused_until > now
-        if not places or paused or load.taken(crisis=self._crisis) >= self._cap:
+        if load.paused_until is not None and load.paused_until > now:
+            self._away_until.update(dict.fromkeys(places, load.paused_until))
             return
-        level = (load.open + load.crisis, load.asked)
-        key = load.rest_until is not None and load.rest_until > now, *kind[1:]
+        if not places or load.taken(crisis=self._crisis) >= self._cap:
+            return
+        level = _level(load)
+        key = not load.rested(now), *kind[1:]
         shelf = self._by_key.get(key)
         if shelf is None:
             shelf = self._by_key[key] = _Shelf(not key[0], not kind.away, kind.tier, [], {})
@@ -245,6 +253,30 @@ class Shelves:
                     if place not in apart and people[place].person not in without:
                         yield (key, level), self._ranked(place)
 
+    def room_from(self, without: Container[PersonId]) -> datetime | None:
+        """When the first of those who suit, and are not to be asked now, can be; None where nobody knows of any.
+
+        Who is full is not among them: their room is told when it comes.
+        """
+        self._catch_up()
+        people = self._roster.people
+        ends = (until for place, until in self._away_until.items() if people[place].person not in without)
+        return min(ends, default=None)
+
+    def named(self, person: PersonId, own: Mapping[PersonId, Mapping[str, float]] = NOTHING) -> Ranked | None:
+        """This one person, if he suits; one without room, or who is not to be asked now, as one who is not there."""
+        found = self.find(person, own)
+        place = self._roster.place_of.get(person)
+        if found is not None or place is None:
+            return found
+        peer, load = self._roster.people[place], self._ledger.of(self._roster.carriers[place])
+        kind = self._kind(peer)
+        if kind is None:
+            return None
+        rested = load.rested(self._calendar.now)
+        factors = _factors(kind._replace(away=True), _level(load), own.get(person, NOTHING), rested=rested)
+        return Ranked(peer, available=False, factors=factors, rested=rested)
+
     def find(self, person: PersonId, own: Mapping[PersonId, Mapping[str, float]] = NOTHING) -> Ranked | None:
         """This one person, if he suits and has room."""
         self._catch_up()
@@ -254,9 +286,18 @@ class Shelves:
         return self._ranked(place, own.get(person, {}))
 
     def _ranked(self, place: int, own: Mapping[str, float] = NOTHING) -> Ranked:
-        shelf, (carried, asked) = self._stood[place]
-        factors = {"available": 1.0 if shelf.available else 0.0, **self._kind_of[place].shares, **own}
-        factors |= {} if shelf.rested else {"resting": -1.0}
-        factors |= {"tier": float(-shelf.tier)} if shelf.tier else {}
-        factors |= {"load": float(-carried), "asked": float(-asked)}
+        shelf, level = self._stood[place]
+        factors = _factors(self._kind_of[place], level, own, rested=shelf.rested)
         return Ranked(self._roster.people[place], shelf.available, factors, shelf.rested)
+
+
+def _level(load: Load) -> _Level:
+    return load.open + load.crisis, load.asked
+
+
+def _factors(kind: _Kind, level: _Level, own: Mapping[str, float], *, rested: bool) -> dict[str, float]:
+    """What a place comes from. Whoever was asked for by name stands in the first tier: the search widens for them."""
+    factors = {"available": 0.0 if kind.away else 1.0, **kind.shares, **own}
+    factors |= {} if rested else {"resting": -1.0}
+    factors |= {"tier": float(-kind.tier)} if kind.tier and not own else {}
+    return factors | {"load": float(-level[0]), "asked": float(-level[1])}

@@ -23,7 +23,7 @@ from services.matching.domain.case import (
     Stage,
     State,
 )
-from services.matching.domain.effects import After, Effects, assignment_over, cap, rescinded
+from services.matching.domain.effects import NOTHING_AFTER, After, Effects, assignment_over, cap, rescinded
 from services.matching.domain.eligibility import eligible
 from services.matching.domain.ranking import is_crisis
 from services.matching.domain.search import begun, looked, patience
@@ -54,6 +54,9 @@ def replied(state: State, reply: ReplyReceived, world: World, effects: Effects) 
             return _accepted(state, offer, reply, world, effects)
         case "decline" | "not_now":
             return _declined(state, offer, reply, world, effects)
+        case "step_back" if assignment and assignment.offer_id == offer.offer_id:
+            # The page of the offer is all that a peer has until the requester has said OK.
+            return _stepped_back(state, assignment, reply, world, effects)
         case "contacted" | "step_back" | "close":
             return _settled(state, reply, "ended", effects)
 
@@ -109,7 +112,8 @@ def _why_not(state: Open, offer: Offer, reply: ReplyReceived, world: World) -> O
     if reply.received_at > offer.expires:
         return "too_late"
     limit = cap(state.case.ask, crisis=offer.crisis)
-    full = offer.state is OfferState.EXPIRED and not world.ledger.free(offer.carrier, limit, crisis=offer.crisis)
+    holds = offer.state is OfferState.PENDING or state.case.ask.practice
+    full = not holds and not world.ledger.free(offer.carrier, limit, crisis=offer.crisis)
     return "too_late" if full else None
 
 
@@ -118,7 +122,7 @@ def _no_longer_eligible(state: Open, offer: Offer, reply: ReplyReceived, world: 
     effects.tell(ReplySettled(reply=reply.reply, outcome="ended"))
     case = state.case
     if offer.state is OfferState.PENDING:
-        case = rescinded(case, (offer,), "ineligible", effects)
+        case = rescinded(case, (offer,), "ended", effects)
     return looked(case, world, effects, beside=late_of(state))
 
 
@@ -230,8 +234,10 @@ def after(assignment: Assignment, state: Open, world: World) -> After:
     They are full hours, and the word comes at one of six, whichever.
     """
     policy = state.case.ask.policy
+    if state.case.ask.practice:
+        return NOTHING_AFTER
     if not (assignment.crisis or is_crisis(state.case.ask)) or assignment.stage is not Stage.IN_CONTACT:
-        return After()
+        return NOTHING_AFTER
     resting = assignment.crisis and policy.crisis_cooldown_s
     within = timedelta(seconds=policy.check_in_s, hours=world.new_id().int % 6)
     return After(

@@ -28,11 +28,11 @@ from services.matching.domain.case import (
 )
 from services.matching.domain.effects import Effects
 from services.matching.domain.eligibility import suits
-from services.matching.domain.ranking import Ranked, is_crisis, personal
+from services.matching.domain.ranking import Ranked, is_crisis, personal, place_of
 from services.matching.domain.world import World
 from shared.events.intake import Ask
 from shared.events.matching import Candidate, NobodyFound, OfferMade, SearchStarted, ShortlistReady
-from shared.types import OTHER_AGENCY, PersonId, Urgency
+from shared.types import PersonId, Urgency
 
 EMERGENCY_AGAIN = timedelta(minutes=5)
 AGAIN = timedelta(hours=1)
@@ -195,7 +195,7 @@ def _listed(case: Case, world: World, effects: Effects, beside: Assignment | Non
     """The requester chooses: a shortlist, and nobody is asked. While an offer to the chosen one is out: nothing."""
     if case.pending:
         return _on_the_way(case, _first_answer(case), effects, beside)
-    listed = tuple(_candidate(one, world) for one in islice(_best(case, world, beside), case.ask.policy.shortlist))
+    listed = tuple(_candidate(one, world) for one in _shortlist(case, world, beside))
     if not listed:
         return _nobody(case, world, effects, beside)
     within = timedelta(seconds=case.ask.policy.choose_within_s) or AGAIN
@@ -204,6 +204,22 @@ def _listed(case: Case, world: World, effects: Effects, beside: Assignment | Non
     effects.tell(ShortlistReady(candidates=listed, due=due))
     effects.alarm_look(case, due, crisis=False)
     return Assigned(case, beside, due) if beside else Choosing(case, due)
+
+
+def _shortlist(case: Case, world: World, beside: Assignment | None) -> list[Ranked]:
+    """The best, in the order of the ranking, and among them whoever was asked for by name.
+
+    Those also when they are not there, or have no room: they can be waited for.
+    """
+    ask, longest = case.ask, case.ask.policy.shortlist
+    best = list(islice(_best(case, world, beside), longest))
+    if not ask.wanted:
+        return best
+    shelves, without = world.shelves(case.agency_id, ask), _without(case, world, beside)
+    named = [shelves.named(one, personal(ask)) for one in ask.wanted if one not in without]
+    wanted = [one for one in named if one is not None][:longest]
+    others = [one for one in best if one.peer.person not in ask.wanted][: longest - len(wanted)]
+    return sorted((*wanted, *others), key=lambda one: place_of(one.factors))
 
 
 def _candidate(one: Ranked, world: World) -> Candidate:
@@ -264,10 +280,10 @@ def _nobody(case: Case, world: World, effects: Effects, beside: Assignment | Non
     """
     next_try = world.now + pause(case.ask)
     case = replace(case, turn=case.turn + 1, hungry=True)
+    effects.room_at = world.shelves(case.agency_id, case.ask).room_from(_without(case, world, beside))
     effects.alarm_look(case, next_try, crisis=is_crisis(case.ask))
-    own = OTHER_AGENCY not in case.ask.wishes.require
     out = frozenset({*case.ask.bars, *case.out_for_good()})
-    recipients = () if case.ask.practice else world.to_tell(case.agency_id, out, own=own)
+    recipients = () if case.ask.practice else world.to_tell(case.agency_id, out, own=case.ask.wishes.own_agency)
     effects.tell(NobodyFound(recipients=recipients, next_try=next_try, urgency=case.ask.urgency))
     effects.acts.append("nobody found")
     return Assigned(case, beside, next_try) if beside else Unserved(case, next_try)

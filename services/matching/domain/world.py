@@ -41,8 +41,7 @@ class World:
 
     def rested(self, person: PersonId) -> bool:
         """Whether this person is not in the cool-down after an emergency."""
-        rest = self.ledger.of(person).rest_until
-        return rest is None or rest <= self.now
+        return self.ledger.of(person).rested(self.now)
 
     def shelves(self, agency: AgencyId, ask: Ask) -> Shelves:
         """The agency's peers who suit this kind of ask, in order. Made once for all cases that ask alike."""

@@ -33,7 +33,7 @@ KIND_OF: Mapping[Purpose, Kind] = {
 """What the link of each purpose leads to, behind a PIN."""
 
 VERBS: Mapping[Kind, tuple[Word, ...]] = {
-    "offer": ("accept", "decline", "not_now", "in_15", "pause"),
+    "offer": ("accept", "decline", "not_now", "in_15", "pause", "step_back"),
     "assignment": (
         "contacted",
         "danger",
@@ -52,6 +52,7 @@ VERBS: Mapping[Kind, tuple[Word, ...]] = {
 """What can be answered to each, in the order of the buttons."""
 
 CONFIRMED_FIRST: Mapping[Kind, frozenset[Word]] = {
+    "offer": frozenset({"step_back"}),
     "assignment": frozenset({"step_back", "close"}),
     "referral": frozenset({"complete", "cannot_go_on"}),
 }
@@ -129,7 +130,7 @@ class Reply:
 Settler = Literal["matching", "referral"]
 
 _OF_MATCHING: Mapping[Kind, frozenset[Word]] = {
-    "offer": frozenset({"accept", "decline", "not_now", "in_15", "pause"}),
+    "offer": frozenset(VERBS["offer"]),
     "assignment": frozenset({"contacted", "pause", "step_back", "close"}),
 }
 

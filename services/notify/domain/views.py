@@ -35,6 +35,7 @@ Told = Literal[
 """What a page says: one key of `domain.texts` each."""
 
 ALONE = Around()
+_OFFERED = tuple(verb for verb in VERBS["offer"] if verb != "step_back")
 
 
 @dataclass(frozen=True)
@@ -117,12 +118,16 @@ def _came_of(matter: Matter, last: Reply, around: Around) -> Told:
 
 
 def _left(matter: Matter, given: list[Reply], now: datetime, around: Around) -> tuple[Word, ...]:
+    if matter.kind == "offer" and matter.state == "accepted":
+        # Until the requester says OK this page is all there is, and nobody is held by it.
+        said = {reply.verb for reply in given}
+        return () if "step_back" in said else (*(() if _pausing(given, now) else ("pause",)), "step_back")
     if not matter.stands(now) or (matter.kind == "assignment" and not matter.released):
         return ()
     said = {reply.verb for reply in given}
     match matter.kind:
         case "offer":
-            return () if said else VERBS["offer"]
+            return () if said else _OFFERED
         case "assignment":
             return _left_to_peer(matter, given, around, now)
         case "page":
@@ -169,11 +174,15 @@ def _left_to_peer(matter: Matter, given: list[Reply], around: Around, now: datet
         and not any(not one.over for one in around.referred_in(matter)),
         "resources": "resources" not in waiting and given_kinds(matter, given) < set(RESOURCES),
         "handoff": "handoff" not in waiting and around.hand_off(matter) is not None,
-        "pause": not any(reply.verb == "pause" and now < reply.received_at + PAUSE for reply in given),
+        "pause": not _pausing(given, now),
         "step_back": True,
         "close": True,
     }
     return tuple(verb for verb in VERBS["assignment"] if can[verb])
+
+
+def _pausing(given: list[Reply], now: datetime) -> bool:
+    return any(reply.verb == "pause" and now < reply.received_at + PAUSE for reply in given)
 
 
 def _left_to_clinician(matter: Matter, given: list[Reply], around: Around) -> tuple[Word, ...]:

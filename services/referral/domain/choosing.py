@@ -52,6 +52,10 @@ def _speaks(person: Person, language: str) -> bool:
 
 
 def to_tell(world: World, ask: Ask) -> tuple[PersonId, ...]:
-    """Who hears a count when something stays undone: coordinators who are not barred, and the region's duty."""
-    coordinators = {one.person for one in world.people if one.role is Role.COORDINATOR}
+    """Who hears a count when something stays undone: coordinators who are not barred, and the region's duty.
+
+    Of a requester who wants nobody of their own agency its coordinators hear nothing.
+    """
+    own = ask.wishes.own_agency
+    coordinators = {one.person for one in world.people if own and one.role is Role.COORDINATOR}
     return tuple(sorted((coordinators | set(world.duty)) - set(ask.bars)))

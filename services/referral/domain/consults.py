@@ -114,7 +114,7 @@ def outside_help(assignment: UUID, person: PersonId, ask: Ask, world: World) -> 
 def _next(consult: Consult, ask: Ask, world: World) -> Step[Consult]:
     """The next adviser, or an honest expiry when nobody is left to ask."""
     out = {*ask.bars, *consult.asked, consult.asked_by}
-    roles = advisers_from(consult.role, allowed(ask, world))
+    roles = advisers_from(consult.role, ask, allowed(ask, world))
     if consult.kind == "outside_help":
         roles = tuple(role for role in roles if role == "clinician")
     turns = ((role, choosing.adviser(world, role, consult.consult_id, out)) for role in roles)

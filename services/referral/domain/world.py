@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -81,7 +81,11 @@ def never_paged(ask: Ask, world: World) -> frozenset[PersonId]:
     return frozenset((*ask.bars, *(one.person for one in clinicians)))
 
 
-def advisers_from(wanted: Adviser, may: Capabilities) -> tuple[Adviser, ...]:
-    """Whose turn it is when nobody of the wanted role is left: clinician, then coordinator, then a second peer."""
-    order: tuple[Adviser, ...] = ("clinician", "coordinator", "peer")
-    return tuple(role for role in order[order.index(wanted) :] if role != "clinician" or may.consult)
+def advisers_from(wanted: Adviser, ask: Ask, may: Capabilities) -> tuple[Adviser, ...]:
+    """Whose turn it is when nobody of the wanted role is left: clinician, then coordinator, then a second peer.
+
+    Where the requester wants nobody of their own agency, its coordinators and peers are not asked.
+    """
+    own = ask.wishes.own_agency
+    order: Mapping[Adviser, bool] = {"clinician": may.consult, "coordinator": own, "peer": own}
+    return tuple(role for role in tuple(order)[tuple(order).index(wanted) :] if order[role])

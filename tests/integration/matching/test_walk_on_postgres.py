@@ -17,6 +17,7 @@ from shared.events.intake import (
     PeerChosen,
     PersonSet,
     RequestSubmitted,
+    Span,
 )
 from shared.events.matching import AssignmentEnded, NobodyFound, OfferMade, PeerAssigned, ReplySettled, ShortlistReady
 from shared.events.notify import ContactStopped, ContactVerified, ReplyReceived, Verb
@@ -118,6 +119,23 @@ async def test_open_searches_look_again_when_somebody_can_be_asked(bench: Bench)
     await bench.take(Said(bench.agency, person, ContactVerified(revision=1)))
     assert len(told(await bench.out(), OfferMade)) == 3
     assert await bench.loads() == {person: (3, 0)}
+
+
+async def test_when_a_leave_ends_the_most_urgent_who_waits_goes_first(bench: Bench) -> None:
+    (routine, urgent), (person,) = cases(2), persons(1)
+    now = await bench.sql.fetchval("SELECT region.now()")
+    away = Span(on=False, start=now - timedelta(days=1), end=now + timedelta(minutes=50))
+    await bench.take(Said(bench.agency, person, person_set(spans=(away,))), group="directory")
+    await bench.take(Said(bench.agency, person, ContactVerified(revision=1)))
+    one_each = {"open_cases_per_peer": 1}
+    for case, urgency in ((routine, Urgency.ROUTINE), (urgent, Urgency.URGENT)):
+        asked = RequestSubmitted(ask=ask(urgency, stamped=one_each))
+        assert names(await bench.hear(case, asked)) == ["nobody_found"]
+    await bench.move_clock(minutes=49)
+    assert await bench.fire() == []
+    await bench.move_clock(minutes=2)
+    assert one(await bench.fire(), OfferMade).urgency is Urgency.URGENT
+    assert await bench.loads() == {person: (1, 0)}
 
 
 async def test_a_search_that_found_everybody_full_goes_on_when_one_has_room(bench: Bench) -> None:

@@ -182,6 +182,31 @@ async def test_the_peer_reports_contact_and_closes_after_being_asked_once_more(s
     assert [one.verb for one in await stand.said(ReplyReceived)] == ["contacted", "close"]
 
 
+async def test_until_the_requester_says_ok_a_peer_steps_back_at_the_page_of_the_offer(stand: Stand) -> None:
+    person = await stand.peer(PEER)
+    case, offer = await stand.offer(person)
+    await stand.send()
+    path, browser = stand.mailman.link(PEER), stand.browser()
+    await browser.press(path, await browser.enter(path), "accept")
+    (reply,) = await stand.said(ReplyReceived)
+    assignment, contact_by = clock.random_id(), await stand.now()
+    await stand.hear(case, ReplySettled(reply=reply.reply, outcome="accepted"))
+    await stand.hear(case, PeerAssigned(assignment=assignment, offer=offer, person=person, contact_by=contact_by))
+    page = await browser.get(path)
+    assert "details follow in a second message" in text_of(page)
+    assert "I cannot go on with this" in text_of(page)
+    sure = await browser.press(path, page, "step_back")
+    assert "Somebody else will be looked for" in text_of(sure)
+    assert (await browser.press(path, sure, "step_back", sure="yes")).status == 303
+    back = (await stand.said(ReplyReceived))[-1]
+    assert (back.subject, back.person, back.verb) == (offer, person, "step_back")
+    await stand.hear(case, ReplySettled(reply=back.reply, outcome="noted"))
+    await stand.hear(case, AssignmentEnded(assignment=assignment, person=person, how="stepped_back"))
+    over = await browser.get(path)
+    assert "This has ended" in text_of(over)
+    assert "I cannot go on with this" not in text_of(over)
+
+
 async def test_an_assignment_that_has_ended_shows_nothing_any_more(stand: Stand) -> None:
     path, (case, person, assignment) = await accepted(stand, REACH)
     ended = AssignmentEnded(assignment=assignment, person=person, how="replaced")  # type: ignore[arg-type]

@@ -33,6 +33,12 @@ def test_who_is_barred_stands_nowhere_and_an_empty_rung_is_left_out() -> None:
     assert rungs_from(HELPERS, HOME, {CHIEF, DEPUTY, DUTY}, NONE) == ()
 
 
+def test_scenario_32_who_wants_nobody_of_their_agency_has_the_region_first_and_is_left_alone_by_nobody() -> None:
+    rungs = rungs_from(HELPERS, HOME, (), ON_CALL, own=False)
+    assert rungs == ((DUTY,), (CALLED,), (CHIEF,), (DEPUTY, QUIET))
+    assert rungs_from(HELPERS[2:4], HOME, (), NONE, own=False) == ((CHIEF,), (DEPUTY,))
+
+
 def test_a_deputy_on_call_stands_on_the_first_rung_alone() -> None:
     both = Helper(QUIET, HOME, Role.CLINICIAN, on_call=True, deputy=True)
     assert rungs_from([both], HOME, (), ON_CALL) == ((QUIET,),)

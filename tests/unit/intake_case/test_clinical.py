@@ -28,6 +28,7 @@ from shared.events.intake import (
     ContactReleased,
     DirectAsked,
     RequestSubmitted,
+    Wishes,
 )
 from shared.events.policy import Capabilities
 from shared.types import Relation
@@ -192,6 +193,10 @@ def test_a_peer_is_told_what_the_stamped_capabilities_allow(
     (told,) = facts_of(case(policy=policy, about="someone_else"), assigned())
     assert isinstance(told, ContactReleased)
     assert (told.advisers, told.clinical, told.about) == (advisers, path, "someone_else")
+    elsewhere = case(policy=policy, wishes=Wishes(require=("other_agency",)))
+    (told,) = facts_of(elsewhere, assigned())
+    assert isinstance(told, ContactReleased)
+    assert told.advisers == tuple(one for one in advisers if one == "clinician")
 
 
 # --- direct

@@ -37,6 +37,7 @@ from services.intake.domain.case import (
     to_json,
 )
 from services.intake.domain.course import REVIEW_AFTER, begun, heard
+from services.intake.domain.course.peer import anew
 from services.intake.domain.status import sentences
 from shared.errors import Refused
 from shared.events.intake import (
@@ -209,6 +210,13 @@ def test_another_peer_excludes_the_first_without_telling_why() -> None:
     after = folded(start, [Another(), ended("replaced")])
     assert (after.refused, type(after.stage)) == ((ANA,), Searching)
     assert [one.person for one in folded(after, [listed(ANA, BEN)]).shortlist] == [BEN]
+
+
+def test_scenario_28_who_has_stepped_back_stays_out_of_a_later_search_too() -> None:
+    """They have recognised the requester: an offer says too little for them to know that it is the same person."""
+    back = folded(case(), [assigned(), ended("stepped_back")])
+    assert [one.person for one in folded(back, [listed(ANA, BEN)]).shortlist] == [BEN]
+    assert anew(back).ask.bars == (ANA,)
 
 
 def test_there_has_to_be_somebody_to_replace() -> None:

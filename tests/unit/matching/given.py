@@ -109,6 +109,8 @@ class Desk:
     alarms: list[Alarm] = field(default_factory=list)
     alarmed: dict[Alarm, CaseId] = field(default_factory=dict)
     held: Counter[tuple[PersonId, bool]] = field(default_factory=Counter)
+    rooms: list[datetime] = field(default_factory=list)
+    """When somebody can be asked again who could not."""
     new_id: Callable[[], UUID] = field(default_factory=ids)
 
     def hear(self, *heard: Heard, case: CaseId = CASE) -> list[Fact]:
@@ -122,6 +124,7 @@ class Desk:
                 self._count(move)
                 world.ledger.apply(move)
             told += effects.facts
+            self.rooms += [effects.room_at] if effects.room_at else []
             self.alarms += effects.alarms
             self.alarmed |= dict.fromkeys(effects.alarms, case)
         for person in {change.person for change in world.ledger.changes()}:

@@ -17,7 +17,7 @@ def test_an_open_offer_to_one_who_is_barred_is_rescinded_and_the_next_is_asked()
     offer = one(desk.hear(RequestSubmitted(ask=ask())), OfferMade)
     facts = desk.hear(barred(offer.person))
     gone = one(facts, OfferRescinded)
-    assert (gone.offer, gone.why) == (offer.offer, "ineligible")
+    assert (gone.offer, gone.why) == (offer.offer, "ended")
     assert {one(facts, OfferMade).person} == {ANA, BEN} - {offer.person}
     assert desk.load(offer.person).open == 0
 

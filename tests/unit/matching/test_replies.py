@@ -76,7 +76,7 @@ def test_who_may_not_be_asked_any_more_cannot_accept_and_the_next_one_is_asked()
     facts = desk.accept(offer)
     assert names(facts) == ["reply_settled", "offer_rescinded", "offer_made"]
     assert outcomes(facts) == ["ended"]
-    assert one(facts, OfferRescinded).why == "ineligible"
+    assert one(facts, OfferRescinded).why == "ended"
 
 
 def test_a_designation_that_has_ended_overnight_ends_the_offer() -> None:

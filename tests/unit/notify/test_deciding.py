@@ -252,7 +252,7 @@ def test_the_contact_behind_a_taken_page_has_no_buttons_and_ends_with_the_ladder
     assert (late.of("details"), LADDER in late.state.matters) == ([], False)
 
 
-@pytest.mark.parametrize(("why", "told"), [("covered", []), ("ineligible", []), ("ended", [ANA])])
+@pytest.mark.parametrize(("why", "told"), [("covered", []), ("ineligible", [ANA]), ("ended", [ANA])])
 def test_who_is_told_that_an_offer_no_longer_stands(why: str, told: list[PersonId]) -> None:
     rescinded = OfferRescinded.model_validate({"offer": OFFER, "person": ANA, "why": why})
     assert Story().then(offer()).mailed().then(rescinded).lines == told
@@ -310,6 +310,7 @@ def test_a_fresh_case_is_always_written_so_that_it_has_a_standing() -> None:
 
 
 OPEN = Matter(OFFER, ANA, "offer", expires_at=NOW + timedelta(hours=1))
+TAKEN = replace(OPEN, state="accepted")
 HELD = Matter(ASSIGNMENT, ANA, "assignment", released=True)
 
 
@@ -324,6 +325,10 @@ def said(verb: Word, outcome: str | None, subject: UUID = OFFER) -> Reply:
         (OPEN, [], "ask", 5),
         (OPEN, [said("accept", None)], "moment", 0),
         (OPEN, [said("accept", "accepted")], "details_follow", 0),
+        (TAKEN, [said("accept", "accepted")], "details_follow", 2),
+        (TAKEN, [said("pause", "accepted")], "details_follow", 1),
+        (TAKEN, [said("step_back", None)], "moment", 0),
+        (TAKEN, [said("step_back", "noted")], "noted", 0),
         (OPEN, [said("accept", "covered")], "covered", 0),
         (OPEN, [said("accept", "too_late")], "too_late", 0),
         (OPEN, [said("decline", "declined")], "noted", 0),
@@ -349,3 +354,17 @@ def said(verb: Word, outcome: str | None, subject: UUID = OFFER) -> Reply:
 def test_what_a_page_says(matter: Matter | None, replies: list[Reply], told: str, buttons: int) -> None:
     shown = view(matter, replies, NOW)
     assert (shown.told, len(shown.verbs)) == (told, buttons)
+
+
+def test_whoever_waits_for_the_requesters_ok_can_pause_and_step_back_at_the_page_of_the_offer() -> None:
+    story = Story().then(offer()).mailed().answers("accept")
+    (reply,) = story.state.replies
+    story.then(ReplySettled(reply=reply, outcome="accepted"), assigned())
+    paused = story.answers("pause").facts[-1]
+    assert isinstance(paused, ReplyReceived)
+    assert (paused.subject, paused.verb, paused.pause_s) == (OFFER, "accept", 86400)
+    back = story.answers("step_back").facts[-1]
+    assert isinstance(back, ReplyReceived)
+    assert (back.subject, back.verb, back.pause_s) == (OFFER, "step_back", None)
+    story.then(AssignmentEnded(assignment=ASSIGNMENT, person=ANA, how="stepped_back"))
+    assert view(story.state.matters[OFFER], [], NOW).verbs == ()

@@ -10,7 +10,7 @@ import pytest
 from services.referral.domain.case import Case, standing
 from services.referral.domain.consults import MOST_ADVISERS
 from services.referral.domain.effects import Step
-from shared.events.intake import CaseClosing
+from shared.events.intake import Adviser, CaseClosing, Wishes
 from shared.events.matching import AssignmentEnded
 from shared.events.notify import ConsultAsked
 from shared.events.referral import ConsultAnswered, ConsultExpired, ConsultOpened, ConsultReassigned, ConsultReminded
@@ -58,6 +58,16 @@ def test_a_question_goes_to_the_adviser_on_call_with_codes_and_the_sealed_text_a
     assert outcomes(step) == ["noted"]
     stands = standing(step.state)
     assert (stands.name, stands.owner, stands.due_at) == ("consult_open", "adviser", fact.due)
+
+
+@pytest.mark.parametrize("to", ["coordinator", "peer"])
+def test_scenario_32_nobody_of_the_agency_is_asked_for_advice_where_nobody_of_it_is_wanted(to: Adviser) -> None:
+    wishes = Wishes(require=("other_agency",))
+    step, _ = opened(consult(to), supported(TC, wishes=wishes))
+    assert kinds(step) == ["consult_expired", "answer_settled"]
+    # A clinician who is contracted is none of the agency's own.
+    advised_by, _ = opened(consult(), supported(CA, wishes=wishes))
+    assert one(advised_by, ConsultOpened).adviser == CLEO
 
 
 def test_after_half_of_the_time_the_adviser_is_reminded_and_after_all_of_it_the_next_one_is_asked() -> None:

@@ -12,7 +12,7 @@ from services.referral.domain.case import Case, standing
 from services.referral.domain.effects import Step
 from services.referral.domain.referrals import CONSENT_LAPSES, ON_HOLD, Stage
 from services.referral.domain.world import ClinicianGone
-from shared.events.intake import CaseClosing, CaseWithdrawn, ConsentWithdrawn
+from shared.events.intake import CaseClosing, CaseWithdrawn, ConsentWithdrawn, Wishes
 from shared.events.matching import AssignmentEnded
 from shared.events.notify import ReferralVerb
 from shared.events.referral import (
@@ -167,6 +167,11 @@ def test_nobody_left_to_ask_is_an_honest_failure_with_resources() -> None:
     assert one(after, NoClinicalPath).why == "nobody_left"
     assert stage(after) is Stage.FAILED
     assert standing(after.state).owner is None
+
+
+def test_scenario_32_nobody_of_the_agency_hears_of_a_failure_where_nobody_of_it_is_wanted() -> None:
+    step, referral = asked(supported(bars=(CLEO, CARL), wishes=Wishes(require=("other_agency",))))
+    assert one(hear(step.state, consent(referral)), ReferralFailed).recipients == (DORA,)
 
 
 def test_a_barred_coordinator_hears_of_no_failure() -> None:

@@ -19,7 +19,6 @@ from services.intake.domain.case import (
 )
 from services.intake.domain.clinical import Ended, How, Running, path_of, running
 from shared.events.intake import CaseClosed, CaseClosing, CaseWithdrawn, ChoiceOverdue
-from shared.types import OTHER_AGENCY
 
 REVIEW_AFTER = timedelta(days=30)
 """How long a case stays with its peer or clinician before somebody's due time says so again."""
@@ -124,8 +123,8 @@ def _overdue_choice(case: Case, stage: Choosing | Accepted, kind: TimerKind, wha
     """
     due = now + within(case.ask.policy.choose_within_s)
     step = with_timer(case, replace(stage, due=due, reminded=True, counted=stage.reminded), kind, due)
-    own = OTHER_AGENCY not in case.ask.wishes.require
-    to_tell = tuple(one for one in what.coordinators if own and one not in case.ask.bars)
+    hear = what.coordinators if case.ask.wishes.own_agency else ()
+    to_tell = tuple(one for one in hear if one not in case.ask.bars)
     if not to_tell or not stage.reminded or stage.counted:
         return step
     of = stage.support.assignment if isinstance(stage, Accepted) else None

@@ -81,8 +81,8 @@ def matched(case: Case, what: object, now: datetime) -> Step:
             return Step(_overdue(case, assignment, now))
         case ContactConfirmed(assignment=assignment):
             return _confirmed(case, assignment, now)
-        case AssignmentEnded(assignment=assignment, how=how):
-            return _ended(case, assignment, now, closed=how == "closed")
+        case AssignmentEnded():
+            return _ended(case, what, now)
         case _:
             pass
     return Step(case)
@@ -110,7 +110,7 @@ def barred(case: Case, people: tuple[PersonId, ...], now: datetime) -> Step:
 
 
 def anew(case: Case) -> Case:
-    """The case for another search from the start: whoever was refused stays out of it."""
+    """The case for another search from the start: whoever was refused, or has stepped back, stays out of it."""
     bars = tuple(sorted({*case.ask.bars, *case.refused}))
     return replace(case, ask=case.ask.model_copy(update={"bars": bars}))
 
@@ -188,11 +188,14 @@ def _confirmed(case: Case, assignment: UUID, now: datetime) -> Step:
     return with_timer(replace(case, served=True), InContact(support, due), "review", due)
 
 
-def _ended(case: Case, assignment: UUID, now: datetime, *, closed: bool) -> Step:
+def _ended(case: Case, what: AssignmentEnded, now: datetime) -> Step:
     support = support_of(case)
-    after = replace(case, ended=(*case.ended, assignment)[-KEPT_ENDED:])
-    if support is None or support.assignment != assignment:
+    after = replace(case, ended=(*case.ended, what.assignment)[-KEPT_ENDED:])
+    if what.how == "stepped_back" and what.person not in case.refused:
+        # Whoever has recognised the requester is not shown them a second time, also in a later search.
+        after = replace(after, refused=(*case.refused, what.person))
+    if support is None or support.assignment != what.assignment:
         return Step(after)
-    if closed:
+    if what.how == "closed":
         return peer_closed(after, now)
     return Step(replace(after, stage=Searching(now + within(case.ask.policy.answer_within_s))))

@@ -6,24 +6,26 @@ takes an emergency's page at once, since they must be able to call.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from services.intake.domain.case import Accepted, Case, Support, Taker, support_of
 from services.intake.domain.clinical import With, live_consent, path_of
 from shared.events.intake import Adviser, ContactReleased, ContactReleasedInCrisis
 
-_WITH_CLINICIAN: tuple[Adviser, ...] = ("clinician", "coordinator", "peer")
-_WITHOUT: tuple[Adviser, ...] = ("coordinator", "peer")
-
 
 def to_peer(case: Case, support: Support) -> ContactReleased:
-    """To the peer who supports, with what the program offers to peers by the capabilities stamped on the case."""
-    capabilities = case.ask.policy.capabilities
+    """To the peer who supports, with what the program offers to peers by the capabilities stamped on the case.
+
+    Of a requester who wants nobody of their own agency none of its coordinators and peers is asked for advice.
+    """
+    capabilities, own = case.ask.policy.capabilities, case.ask.wishes.own_agency
+    may: Mapping[Adviser, bool] = {"clinician": capabilities.consult, "coordinator": own, "peer": own}
     return ContactReleased(
         assignment=support.assignment,
         recipient=support.person,
         sealed=case.reach,
-        advisers=_WITH_CLINICIAN if capabilities.consult else _WITHOUT,
+        advisers=tuple(role for role, asked in may.items() if asked),
         clinical=path_of(capabilities),
         about=case.ask.about,
     )

@@ -80,7 +80,7 @@ def _offer(plan: Planner, state: CaseState, fact: OfferMade) -> Step:
 
 def _rescinded(plan: Planner, state: CaseState, fact: OfferRescinded) -> CaseState:
     after = moved(state, fact.offer, "covered" if fact.why == "covered" else "ended")
-    if after is state or fact.why != "ended":
+    if after is state or fact.why == "covered":
         return after
     return plan.told_over(after, [state.matters[fact.offer]])
 

@@ -92,12 +92,13 @@ def _of_matching(matter: Matter, reply: Reply) -> Fact | None:
 
 
 def _not_now(matter: Matter, reply: Reply) -> ReplyReceived:
-    """Of an assignment the pause alone counts: "accept" says of it what stands already."""
+    """Of what was accepted the pause alone counts: "accept" says of it what stands already."""
+    asked = matter.kind == "offer" and matter.state == "open"
     return ReplyReceived(
         reply=reply.reply_id,
         subject=matter.matter_id,
         person=reply.person,
-        verb="not_now" if matter.kind == "offer" else "accept",
+        verb="not_now" if asked else "accept",
         received_at=reply.received_at,
         again_in_s=int(AGAIN_IN.total_seconds()) if reply.verb == "in_15" else None,
         pause_s=int(PAUSE.total_seconds()) if reply.verb == "pause" else None,
