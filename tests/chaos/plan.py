@@ -78,10 +78,14 @@ class Moment:
         return " and ".join(map(str, self.faults))
 
 
+FAMILIES = tuple(dict.fromkeys(kind.family for kind in KINDS))
+"""What can go wrong, by family: each has its turn in every round."""
+
+
 def plan(seed: int, *, quick: bool = False) -> Iterator[Moment]:
     """Moments without end. Each round has one of every family, in an order of its own, so that none is left out."""
     chance = random.Random(seed)
-    turns = {family: _shuffled(chance, family) for family in dict.fromkeys(kind.family for kind in KINDS)}
+    turns = {family: _shuffled(chance, family) for family in FAMILIES}
     for round_number in _counted():
         families = list(turns)
         chance.shuffle(families)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from deploy.local.settings import checkout
@@ -18,7 +19,7 @@ from tests.chaos.history import History, Stroke
 from tests.chaos.mail import Box, reading
 from tests.chaos.monkey import struck
 from tests.chaos.people import People
-from tests.chaos.plan import Moment, plan
+from tests.chaos.plan import FAMILIES, Moment, plan
 from tests.chaos.stand import Stand, logs, standing
 from tests.chaos.whole import whole_again
 
@@ -80,15 +81,18 @@ async def _lived(order: Order, stand: Stand, people: People, box: Box, say: Call
 async def _broken_into(order: Order, stand: Stand, people: People, box: Box, say: Callable[[str], None]) -> None:
     """Load flows all the while, and moment after moment something goes wrong."""
     until = time.monotonic() + order.minutes * 60
-    asking = asyncio.create_task(_asking(order, people, until))
-    for moment in plan(order.seed, quick=order.quick):
+    over = asyncio.Event()
+    asking = asyncio.create_task(_asking(order, people, over))
+    for number, moment in enumerate(plan(order.seed, quick=order.quick)):
         await asyncio.sleep(moment.after_s)
-        if time.monotonic() > until:
+        # On a slow machine it takes longer, for every family has its turn.
+        if time.monotonic() > until and number >= len(FAMILIES):
             break
         stroke = await _stroke(stand, people, box, moment)
         people.history.strokes.append(stroke)
         told = "never" if stroke.whole_after_s is None else f"{stroke.whole_after_s:5.1f} s"
         say(f"{told}  {moment}")
+    over.set()
     await asking
 
 
@@ -99,14 +103,14 @@ async def _stroke(stand: Stand, people: People, box: Box, moment: Moment) -> Str
     return Stroke(str(moment), families, moment.single, began, ended, None if whole is None else whole - ended)
 
 
-async def _asking(order: Order, people: People, until: float) -> None:
+async def _asking(order: Order, people: People, over: asyncio.Event) -> None:
     """An open loop: each request is due at its moment, whatever has become of the earlier ones."""
     begun = time.monotonic()
-    number = 0
-    while (due := begun + number / order.per_s) < until:
-        await asyncio.sleep(max(0.0, due - time.monotonic()))
+    for number in count():
+        await asyncio.sleep(max(0.0, begun + number / order.per_s - time.monotonic()))
+        if over.is_set():
+            break
         people.begin(order.seed)
-        number += 1
 
 
 def _kept(stand: Stand, history: History, broken: Sequence[Broken]) -> Path:

@@ -42,7 +42,7 @@ def test_a_seed_tells_the_same_history_in_another_process() -> None:
 def test_a_missing_guard_is_found_shown_shortly_and_found_again(tmp_path: Path) -> None:
     copied(tmp_path)
     mutated(tmp_path, next(one for one in MUTATIONS if one.name == "the inbox claim"))
-    ran = simulate("--seed", "1", "--shrink-within", "30", tree=tmp_path)
+    ran = simulate("--seed", "1", "--shrink-within", "120", tree=tmp_path)
     assert ran.returncode == 1
     assert "doubled: " in ran.stdout
     shortest = re.search(r"has (\d+) moves", ran.stdout)

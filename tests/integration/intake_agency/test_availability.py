@@ -111,6 +111,7 @@ async def test_nobody_is_found_by_a_reference_that_is_not_theirs(office: Office)
 
 
 async def test_gaps_count_peers_who_may_be_asked_and_are_there(office: Office) -> None:
+    await office.in_june()
     agency, key = await office.take_on("riverton")
     served = {"designated_from": "2020-01-01", "trained_until": "2099-12-31"}
     await office.put(
@@ -136,12 +137,13 @@ async def test_gaps_count_peers_who_may_be_asked_and_are_there(office: Office) -
 
 
 async def test_the_daily_round_tells_what_a_repeating_rota_comes_to_further_on(office: Office) -> None:
+    await office.in_june()
     _, key = await office.take_on("riverton")
     await office.put(key, [peer("p1"), peer("p2")])
     rota = {"means": "there", "start": "2026-01-01T08:00", "end": "2026-01-01T12:00", "repeats": "FREQ=DAILY"}
     await put(office, key, "p1", {"entries": [rota], "alone": True})
     before = (await told(office))[-1]
-    await office.sql.execute("UPDATE region.clock SET shift = '2 days'")
+    await office.sql.execute("UPDATE region.clock SET shift = shift + interval '2 days'")
     await turns(office)
     after = [one for one in await told(office) if one.spans]
     assert after[-1].revision > before.revision

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from zoneinfo import ZoneInfo
 
 from services.intake.actions import published
 from services.intake.actions.duty import DutyPerson, add_duty
@@ -79,7 +78,8 @@ async def test_each_agency_has_a_time_of_day_of_its_own(office: Office) -> None:
     agencies = [(await office.take_on(f"town{n}"))[0] for n in range(4)]
     rows = await office.sql.fetch("SELECT agency_id, due_at, region.now() AS now FROM timers WHERE kind = 'republish'")
     assert {row["agency_id"] for row in rows} == {agency.agency_id for agency in agencies}
-    assert len({row["due_at"] for row in rows}) == 4
+    # Two may have the same second of a day, hardly all of them.
+    assert len({row["due_at"] for row in rows}) > 1
     assert all(timedelta(0) < row["due_at"] - row["now"] <= timedelta(days=1) for row in rows)
 
 
@@ -116,8 +116,8 @@ async def renewals(office: Office) -> list[RenewalDue]:
 
 
 async def test_what_runs_out_is_told_at_sixty_thirty_and_seven_days_and_each_once(office: Office) -> None:
+    today = await office.in_june()
     agency, key = await office.take_on("riverton")
-    today = datetime.now(ZoneInfo("America/Denver")).date()
     ends = {"p1": 62, "p2": 400, "p3": 40}
     people = [
         peer(ref, designated_from="2020-01-01", trained_until=str(today + timedelta(days=days)))
@@ -145,8 +145,8 @@ async def test_what_runs_out_is_told_at_sixty_thirty_and_seven_days_and_each_onc
 
 
 async def test_a_renewed_training_is_told_of_when_it_runs_out_itself(office: Office) -> None:
+    today = await office.in_june()
     agency, key = await office.take_on("riverton")
-    today = datetime.now(ZoneInfo("America/Denver")).date()
     tag = (await office.put(key, [peer("p1", trained_until=str(today + timedelta(days=20)))])).headers["etag"]
     await office.sql.execute("UPDATE people SET verified = true WHERE agency_id = $1", agency.agency_id)
     await next_day(office)
@@ -159,8 +159,8 @@ async def test_a_renewed_training_is_told_of_when_it_runs_out_itself(office: Off
 
 
 async def test_what_has_run_out_already_hides_nothing_that_has_yet_to(office: Office) -> None:
+    today = await office.in_june()
     agency, key = await office.take_on("riverton")
-    today = datetime.now(ZoneInfo("America/Denver")).date()
     lapsed = peer("p1", trained_until="2021-01-01", designated_to=str(today + timedelta(days=20)))
     await office.put(key, [lapsed | {"designated_from": "2020-01-01"}])
     await office.sql.execute("UPDATE people SET verified = true WHERE agency_id = $1", agency.agency_id)

@@ -1,26 +1,29 @@
 """The directory of resources through its doors: kept by an agency, the region's by the operator, read by anybody."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from services.intake.actions.agencies import add_agency
 from services.intake.actions.listings import load_regional, resources_for
+from shared import clock
 from shared.types import Relation
 from tests.integration.intake_case.front import Front, riverton
 from tests.unit.shared.asgi import Answer
 
 OWN = "/v1/agency/resources"
+LATELY = str(clock.now().date() - timedelta(days=30))
 COUNSEL = {
     "kind": "counselling",
     "name": "River Center <b>",
     "phone": "801-555-0150",
     "url": "https://river.test/",
     "eligibility": ["officer"],
-    "verified_on": "2026-10-01",
+    "verified_on": LATELY,
 }
 OLD = {"kind": "chaplain", "name": "Chaplain Roe", "phone": "801-555-0153", "verified_on": "2020-01-01"}
-CRISIS = {"kind": "crisis", "name": "County team", "phone": "801-555-0151", "verified_on": "2026-10-01"}
+CRISIS = {"kind": "crisis", "name": "County team", "phone": "801-555-0151", "verified_on": LATELY}
 
 
 async def put(front: Front, *given: dict[str, Any], key: str = "", **headers: str) -> Answer:

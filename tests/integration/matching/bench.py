@@ -45,7 +45,7 @@ def person_set(role: Role = Role.PEER, *, revision: int = 1, **changed: Any) -> 
     values = {
         "active": True,
         "designated_from": datetime(2025, 1, 1, tzinfo=UTC).date(),
-        "trained_until": datetime(2030, 1, 1, tzinfo=UTC).date(),
+        "trained_until": datetime(2099, 12, 31, tzinfo=UTC).date(),
         "time_zone": "America/Chicago",
         "language": "en-US",
     }

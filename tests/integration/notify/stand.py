@@ -315,7 +315,7 @@ def settings_of(keyring: Path, smtp_port: int) -> NotifySettings:
         fingerprint_key=SecretBytes(b"k" * 32),
         keyring=keyring,
         smtp_port=smtp_port,
-        smtp_timeout_s=1.0,
+        smtp_timeout_s=4.0,
         mail_sender="messages@example.org",
     )
 

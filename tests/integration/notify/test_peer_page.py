@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import get_args
 
+import pytest
+
 from shared import clock, vault
 from shared.errors import SealBroken
 from shared.events.intake import CaseWithdrawn, OutreachAsked
@@ -49,8 +51,12 @@ async def test_danger_said_without_a_session_still_says_whom_to_call(stand: Stan
 
 async def test_danger_is_never_told_to_wait(stand: Stand) -> None:
     at, browser, page = await begun(stand)
-    told = [(await browser.press(at.path, page, "no such word")).status for _ in range(LINK_BURST + 1)]
-    assert told[-1] == 429
+    # On a slow machine some more may pass meanwhile.
+    for _ in range(3 * LINK_BURST):
+        if (await browser.press(at.path, page, "no such word")).status == 429:
+            break
+    else:
+        pytest.fail("nobody is ever told to wait")
     answer = await browser.press(at.path, page, "danger")
     assert (answer.status, b'href="tel:988"' in answer.body) == (200, True)
     assert len(await stand.said(DangerReported)) == 1

@@ -128,7 +128,9 @@ async def test_each_lease_is_longer_than_the_one_before(db: Database, sql: Sql) 
         await timers.claim(db, Lane.ORDINARY)
         leases.append(await sql.fetchval("SELECT extract(epoch FROM leased_until - clock_timestamp()) FROM timers"))
         await sql.execute("UPDATE timers SET leased_until = clock_timestamp() - interval '1 s'")
-    assert [round(lease) for lease in leases] == [30, 60, 120, 240, 300, 300]
+    longest = [30, 60, 120, 240, 300, 300]
+    # Some of it has passed when it is looked at.
+    assert [lease for lease, most in zip(leases, longest, strict=True) if not most - 10 < lease <= most] == []
 
 
 @asynccontextmanager
