@@ -1,8 +1,9 @@
 """Peers whom agencies lend to each other: who is offered, who is taken, how they stand in the borrower's list. Pure.
 
 Privilege attaches to whom the agency of the requester has designated (Minnesota 181.9731, Florida 111.09, Utah
-78B-5-903), unless a statute asks for nothing of the kind (Washington HB 2311): so a borrower designates each peer it
-takes, for a time. To be checked by counsel.
+78B-5-903): so a borrower designates each peer it takes, for a time. A statute may ask for nothing of the kind; of those
+on file none does. Washington HB 2311 was read as covering officer and peer of different agencies, but only as it was
+introduced, and what it amends speaks of designated peers: until counsel has read it, designation is wanted there too.
 """
 
 from __future__ import annotations
