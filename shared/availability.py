@@ -8,19 +8,22 @@ on the wall shows, see `shared.hours`. Off wins over on, and on over the pattern
 from __future__ import annotations
 
 import json
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from heapq import merge
 from operator import itemgetter
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from shared.hours import Hours, is_open
 
-DAYS_AHEAD = 8
-"""A weekly pattern opens within a week; one day more for a span that begins earlier today."""
+DAYS_AHEAD = 15
+"""A weekly pattern opens within a week, or two where the clocks skip its only hour; one day more for what is begun."""
+_DAY = timedelta(days=1)
+_DAY_SECONDS = 86_400
 
 
 class Window(NamedTuple):
@@ -58,20 +61,20 @@ class Times(NamedTuple):
         """The first moment from `at` on at which they can be asked, in UTC; None when no such moment is known."""
         if self.there(at):
             return at.astimezone(UTC)
-        ends = [window.end for window in self.windows if window.end > at]
-        bounds = [*ends, *(window.start for window in self.windows if window.start > at)]
-        days = DAYS_AHEAD + (max(ends) - at).days if ends else DAYS_AHEAD
-        openings = [] if self.alone else _openings(self.hours, self.zone, at, days)
+        last = max((window.end for window in self.windows if window.end > at), default=at)
         presence = _Presence.of(self)
-        candidates = sorted({moment.astimezone(UTC) for moment in (*bounds, *openings)})
-        return next((moment for moment in candidates if presence.at(moment)), None)
+        coming = self._changes(at, last + timedelta(days=DAYS_AHEAD))
+        return next((moment for moment in coming if presence.at(moment)), None)
 
     def changes(self, at: datetime, until: datetime) -> list[datetime]:
-        """Every moment between the two at which somebody may come or go, in order and in UTC."""
-        found = {moment.astimezone(UTC) for window in self.windows for moment in (window.start, window.end)}
-        if not self.alone:
-            found |= {moment.astimezone(UTC) for moment in _edges(self.hours, self.zone, at, (until - at).days + 2)}
-        return sorted(moment for moment in found if at < moment < until)
+        """Every moment between the two at which they may come or go, in order and in UTC; at others they never do."""
+        return list(self._changes(at, until))
+
+    def _changes(self, at: datetime, until: datetime) -> Iterator[datetime]:
+        bounds = sorted({bound.astimezone(UTC) for one in self.windows for bound in (one.start, one.end)})
+        pattern = () if self.alone else _pattern_changes(self.hours, self.zone, at, until)
+        # Lazily: whoever is there tomorrow needs no look at the week after.
+        return (moment for moment in merge(bounds, pattern) if at < moment < until)
 
 
 Span = tuple[datetime, datetime]
@@ -114,29 +117,32 @@ def _within(spans: Sequence[Span], moment: datetime) -> bool:
     return place >= 0 and moment < spans[place][1]
 
 
-def _openings(hours: Hours, zone: str, at: datetime, days: int) -> list[datetime]:
-    return [moment for moment in _moments(hours, zone, at, days, ends=False) if moment >= at]
+def _pattern_changes(hours: Hours, zone: str, at: datetime, until: datetime) -> Iterator[datetime]:
+    """In order, every moment (UTC) of these days at which the pattern may begin or end; more than do, never fewer."""
+    edges = {timedelta(minutes=minute) for span in hours.spans for minute in (span.start, span.end)}
+    day, last = at.astimezone(UTC).date(), until.astimezone(UTC).date()
+    while edges and day <= last:
+        midnight = datetime.combine(day, time(), UTC)
+        offsets, shift = _clock_on(zone, day)
+        # Where the clocks change, a wall shows some times twice and others never: each edge by either offset, and the
+        # change itself, which leads into the midst of a span or out of it.
+        yield from sorted({midnight + (edge - offset) % _DAY for edge in edges for offset in offsets} | shift)
+        day += _DAY
 
 
-def _edges(hours: Hours, zone: str, at: datetime, days: int) -> list[datetime]:
-    return _moments(hours, zone, at - timedelta(days=1), days, ends=True)
+@lru_cache(maxsize=8192)
+def _clock_on(zone: str, day: date) -> tuple[frozenset[timedelta], frozenset[datetime]]:
+    """The zone's offsets during a day of UTC, and the moment at which they change; no zone does so twice in a day."""
+    place, begin = ZoneInfo(zone), datetime.combine(day, time(), UTC)
 
+    def offset(second: int) -> timedelta:
+        return (begin + timedelta(seconds=second)).astimezone(place).utcoffset() or timedelta(0)
 
-def _moments(hours: Hours, zone: str, at: datetime, days: int, *, ends: bool) -> list[datetime]:
-    place = ZoneInfo(zone)
-    first = at.astimezone(place).date()
-    found = []
-    for ahead in range(days):
-        day = first + timedelta(days=ahead)
-        for span in hours.spans:
-            if day.weekday() not in span.days:
-                continue
-            minutes = [(0, span.start)] + ([(span.end <= span.start, span.end)] if ends else [])
-            for later, minute in minutes:
-                extra, rest = divmod(minute, 24 * 60)
-                one = day + timedelta(days=int(later) + extra)
-                found.append(datetime(one.year, one.month, one.day, *divmod(rest, 60), tzinfo=place))
-    return found
+    first, last = offset(0), offset(_DAY_SECONDS)
+    if first == last:
+        return frozenset({first}), frozenset()
+    second = bisect_left(range(_DAY_SECONDS), 1, key=lambda one: offset(one) != first)
+    return frozenset({first, last}), frozenset({begin + timedelta(seconds=second)})
 
 
 def text_of(windows: Iterable[Window]) -> str:

@@ -2,7 +2,9 @@
 
 Kept is nothing but times: whatever else stands in a calendar (what an event is called, where, with whom) is not read.
 Source: RFC 5545; repeating events are worked out by recurring-ical-events. Rules that could keep a machine busy (each
-second, an interval of nothing, a million times) are refused before anything works them out.
+second, an interval of nothing, a million times) are refused before anything works them out. As it says in 3.3.5, a time
+that the clocks skip is read by the offset before the change, and of one that they show twice the first is meant, unless
+`Entry.later` says otherwise.
 """
 
 from __future__ import annotations
@@ -24,11 +26,14 @@ from shared.availability import Span, Window, joined
 from shared.errors import Problem, Refused
 
 Means = Literal["there", "away"]
+End = Literal["start", "end"]
 
 MAX_ENTRIES = 200
 MAX_LINES = 10_000
 """Of an iCalendar file: so many lines hold 200 events with whatever else programs write into them."""
 LONGEST = timedelta(days=366)
+SHOWN_TWICE = timedelta(hours=1)
+"""So much do clocks go back at most."""
 AHEAD = timedelta(days=60)
 """So far are repeating entries worked out; each day the region hears of one day more."""
 MOST_WINDOWS = 500
@@ -91,6 +96,7 @@ class Entry(BaseModel):
     """From `start` until `end` the person is there, or away; times as a clock on the wall of their zone shows them.
 
     `repeats` is a rule of RFC 5545 (`FREQ=DAILY;INTERVAL=8`), `but_not` the days on which it begins all the same not.
+    `later` names what is meant the second time where clocks that go back show it twice.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -99,11 +105,15 @@ class Entry(BaseModel):
     end: Wall
     repeats: Annotated[str, Field(max_length=200), AfterValidator(_rule)] | None = None
     but_not: tuple[date, ...] = Field(default=(), max_length=100)
+    later: tuple[End, ...] = Field(default=(), max_length=2)
 
     @model_validator(mode="after")
     def _ends_after_it_begins(self) -> Self:
-        if not timedelta(0) < self.end - self.start <= LONGEST:
+        shortest = -SHOWN_TWICE if self.later == ("end",) else timedelta(0)
+        if not shortest < self.end - self.start <= LONGEST:
             raise PydanticCustomError("before_start", "it ends after it begins, within a year")
+        if self.later and self.repeats:
+            raise PydanticCustomError("not_a_rule", "which of two equal times is meant, of a single time only")
         return self
 
 
@@ -180,7 +190,10 @@ def _occurrences(entries: Sequence[Entry], zone: str, begin: datetime, end: date
     if not entries:
         return
     for event in recurring_ical_events.of(_ical(entries, zone, until=end)).between(begin, end):
-        yield event["DTSTART"].dt.astimezone(UTC), event["DTEND"].dt.astimezone(UTC)
+        start, until = event["DTSTART"].dt.astimezone(UTC), event["DTEND"].dt.astimezone(UTC)
+        # It may begin at a time that is skipped and be over before it.
+        if start < until:
+            yield start, until
 
 
 def _ical(entries: Sequence[Entry], zone: str, *, until: datetime | None = None) -> icalendar.Calendar:
@@ -193,8 +206,10 @@ def _ical(entries: Sequence[Entry], zone: str, *, until: datetime | None = None)
         event = icalendar.Event()
         event.add("uid", str(uuid5(NAMESPACE_URL, f"{number} {one.model_dump_json()}")))
         event.add("dtstamp", one.start.replace(tzinfo=place))
-        event.add("dtstart", one.start.replace(tzinfo=place))
-        event.add("dtend", one.end.replace(tzinfo=place))
+        for name, wall, end in (("dtstart", one.start, "start"), ("dtend", one.end, "end")):
+            moment = wall.replace(tzinfo=place, fold=int(end in one.later))
+            # iCalendar has no word for the second of two equal times in a zone, so both ends are told in UTC.
+            event.add(name, moment.astimezone(UTC) if one.later else moment)
         event.add("summary", one.means)
         event.add("categories", [one.means.upper()])
         if one.repeats:
@@ -280,6 +295,7 @@ def _entry(event: icalendar.Component, place: ZoneInfo, means: Means, moved: Map
     if not isinstance(event, icalendar.Event):
         raise _Unreadable("", "not-an-event")
     starts, ends = event.start, event.end
+    walls = {"start": _local(starts, place), "end": _local(ends, place)}
     if isinstance(rule, list):
         raise _Unreadable("/repeats", "not-a-rule")
     if rule is not None and not _same_clock(starts, place):
@@ -288,8 +304,8 @@ def _entry(event: icalendar.Component, place: ZoneInfo, means: Means, moved: Map
     left_out = [*_days(event.get("EXDATE"), place), *(() if alone else moved.get(str(event.get("UID")), ()))]
     said: dict[str, Any] = {
         "means": _meant(event, means),
-        "start": _local(starts, place),
-        "end": _local(ends, place),
+        **{end: wall.replace(fold=0) for end, wall in walls.items()},
+        "later": tuple(end for end, wall in walls.items() if wall.fold and rule is None),
         "repeats": rule.to_ical().decode() if rule is not None else None,
         "but_not": tuple(dict.fromkeys(left_out)) if rule is not None else (),
     }

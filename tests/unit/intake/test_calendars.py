@@ -76,6 +76,41 @@ def test_what_is_written_as_icalendar_is_read_back_the_same() -> None:
     assert calendar_in(written, ZONE, means="there", alone=False) == Calendar(entries=entries)
 
 
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("20261101T070000Z", "20261101T080000Z"),
+        ("20261101T073000Z", "20261101T083000Z"),
+        ("20261101T083000Z", "20261101T093000Z"),
+        ("20261101T073000Z", "20261101T082000Z"),
+        ("20261101T083000Z", "20261101T084500Z"),
+    ],
+)
+def test_an_hour_that_comes_twice_is_kept_as_it_was_meant(start: str, end: str) -> None:
+    """The first of November in Denver: one o'clock is at seven and at eight UTC."""
+    event = f"BEGIN:VEVENT\r\nUID:a\r\nDTSTAMP:{start}\r\nDTSTART:{start}\r\nDTEND:{end}\r\nEND:VEVENT"
+    body = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\n{event}\r\nEND:VCALENDAR\r\n"
+    said = calendar_in(body.encode(), ZONE, means="there", alone=False)
+    kept = Calendar.model_validate_json(said.model_dump_json(exclude_defaults=True))
+    meant = [datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) for text in (start, end)]
+    assert [[one.start, one.end] for one in windows_of(kept, ZONE, NOW)] == [meant]
+    assert calendar_in(ical_of(kept, ZONE), ZONE, means="there", alone=False) == kept
+
+
+def test_a_shift_within_an_hour_that_is_skipped_is_no_time_at_all() -> None:
+    before = datetime(2026, 3, 7, 12, 0, tzinfo=UTC)
+    skipped = entry(start="2026-03-07T02:30", end="2026-03-07T03:15", repeats="FREQ=DAILY;COUNT=3")
+    assert [one.start.day for one in windows_of(Calendar(entries=(skipped,)), ZONE, before)] == [7, 9]
+    # From 02:30 by the offset before the change, as RFC 5545 reads it: 03:30.
+    (longer,) = windows_of(Calendar(entries=(entry(start="2026-03-08T02:30", end="2026-03-08T05:00"),)), ZONE, before)
+    assert (longer.start.hour, longer.start.minute, longer.end.hour) == (9, 30, 11)
+
+
+def test_only_a_single_time_can_be_the_second_of_two() -> None:
+    with pytest.raises(ValidationError):
+        entry(later=["end"], repeats="FREQ=DAILY")
+
+
 FOREIGN = """BEGIN:VCALENDAR\r
 VERSION:2.0\r
 PRODID:-//Somebody//Rota//EN\r
