@@ -24,7 +24,7 @@ from deploy.plan.demand import Assumptions
 from deploy.plan.measure import QUANTILES, Outcome, outcome
 from deploy.plan.picture import drawn
 from deploy.plan.replay import replay
-from services.intake.domain.agency import Agency, known_zone
+from services.intake.domain.agency import Agency, day_of, known_zone
 from services.intake.domain.calendars import calendar_in, windows_of
 from services.intake.domain.csvfile import BadFile, read_csv
 from services.intake.domain.directory import Person
@@ -152,19 +152,21 @@ def _people(file: Path, agency: Agency, calendars: Sequence[str], start: datetim
     """The peers of a directory file who may be asked at all on the first day, each with their calendar."""
     rows = rows_of_cells(read_csv(file.read_bytes()))
     listed = read_people(rows, agency).required()
-    windows = {ref: _windows(Path(name), agency, start) for ref, _, name in (one.partition("=") for one in calendars)}
-    if unknown := set(windows) - {one.person_ref for one in listed}:
+    zones = {one.person_ref: one.time_zone or agency.time_zone for one in listed}
+    files = {ref: Path(name) for ref, _, name in (one.partition("=") for one in calendars)}
+    if unknown := set(files) - set(zones):
         raise ValueError(f"--calendar names {len(unknown)} who are not in the file")
+    windows = {ref: _windows(name, zones[ref], start) for ref, name in files.items()}
     dice = Random("ids")  # noqa: S311 - the same people have the same ids in every plan
     peers = [_peer(one, agency, PersonId(UUID(int=dice.getrandbits(128))), windows) for one in listed]
     return [one for one in peers if _may_serve(one, agency, start)]
 
 
-def _windows(file: Path, agency: Agency, start: datetime) -> str:
-    calendar = calendar_in(file.read_bytes(), agency.time_zone, means="there", alone=False)
+def _windows(file: Path, zone: str, start: datetime) -> str:
+    calendar = calendar_in(file.read_bytes(), zone, means="there", alone=False)
     first: list[Window] = []
     for days in (-60, 0):
-        first += windows_of(calendar, agency.time_zone, start + timedelta(days=days))
+        first += windows_of(calendar, zone, start + timedelta(days=days))
     return text_of(dict.fromkeys(first))
 
 
@@ -180,14 +182,15 @@ def _peer(one: Person, agency: Agency, person: PersonId, windows: Mapping[str, s
         designated_to=one.designated_to,
         trained_until=one.trained_until,
         hours=one.hours,
-        time_zone=agency.time_zone,
+        time_zone=one.time_zone or agency.time_zone,
         language=one.language,
         windows=windows.get(one.person_ref, ""),
+        agency_zone=agency.time_zone,
     )
 
 
 def _may_serve(peer: Peer, agency: Agency, start: datetime) -> bool:
-    today = start.date()
+    today = day_of(start, agency.time_zone)
     ready = trained(peer, today) or not asks_training(agency, start)
     return peer.role == Role.PEER and designated(peer, today) and ready
 

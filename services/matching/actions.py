@@ -196,7 +196,8 @@ async def learn(tx: Transaction, news: News) -> list[Input]:
 
     Returns the searches that are to look again, and the cases of those who are no peers any more.
     """
-    await rosters.hold(tx, {*(one.agency_id for one in news.persons), *(one.agency_id for one in news.verified)})
+    concerned = {one.agency_id for one in news.persons} | {one.agency_id for one in news.verified}
+    await rosters.hold(tx, concerned | {agency for agency, _ in news.agencies})
     changed = await directory.set_agencies(tx, news.agencies)
     useful, moved = await directory.set_persons(tx, news.persons)
     changed |= useful

@@ -277,7 +277,7 @@ class Span(Value):
 class PersonSet(Fact):
     """A peer, coordinator or clinician as he is now, whole, without name or contact point. Key: the person.
 
-    `hours` is a weekly pattern in the agency's zone ("Mon-Fri 08:00-18:00; Sat 10:00-14:00"), or "" for always.
+    `hours` is a weekly pattern in `time_zone` ("Mon-Fri 08:00-18:00; Sat 10:00-14:00"), or "" for always.
     """
 
     TOPIC: ClassVar[Topic] = DIRECTORY

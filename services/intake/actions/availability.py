@@ -225,7 +225,8 @@ def _times(one: store.OfTeam) -> Times:
 
 def _may_serve(one: store.OfTeam, agency: Agency, now: datetime) -> bool:
     """As matching will decide it for a request that asks for nothing in particular."""
-    today = day_of(now, one.time_zone)
+    # Designation and training end with a day of the agency, wherever the peer lives.
+    today = day_of(now, agency.time_zone)
     begun = one.designated_from is not None and one.designated_from <= today
     designated = begun and (one.designated_to is None or today <= one.designated_to)
     trained = one.trained_until is not None and today <= one.trained_until

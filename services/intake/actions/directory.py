@@ -159,6 +159,7 @@ async def apply_plan(
     keys = await _keys(tx, keyring, agency.agency_id, written)
     known_before = [known.person_id for _, known in plan.changed] + [known.person_id for known in plan.removed]
     old = await store.points_of(tx, agency.agency_id, known_before)
+    # Of everybody who has no other one of their own.
     zone = time_zone or agency.time_zone
     rows, points = await asyncio.to_thread(_sealed, keyring.derived("index"), zone, written, keys, old)
     removed = [(known.person_id, known.revision + 1) for known in plan.removed]
@@ -220,12 +221,17 @@ def _row(one: _Written, zone: str, key: DataKey) -> PersonRow:
         designated_to=person.designated_to,
         trained_until=person.trained_until,
         hours=person.hours,
-        time_zone=lent.time_zone if lent else zone,
+        time_zone=_zone_of(one, zone),
         language=person.language,
         windows=lent.windows if lent else "",
         hours_alone=lent is not None and lent.hours_alone,
         bearer=lent.bearer if lent else None,
     )
+
+
+def _zone_of(one: _Written, zone: str) -> str:
+    """In which zone the hours and the calendar of this person are read."""
+    return one.entry.lent.time_zone if one.entry.lent else one.entry.person.time_zone or zone
 
 
 def _record(person: Person) -> bytes:
@@ -248,7 +254,7 @@ def _facts(agency_id: AgencyId, one: _Written, zone: str, points: Sequence[Point
         revision=one.revision,
         active=True,
         role=person.role,
-        time_zone=lent.time_zone if lent else zone,
+        time_zone=_zone_of(one, zone),
         language=person.language,
         attributes=person.attributes,
         offers=person.offers,
@@ -286,17 +292,17 @@ async def read_directory(
         agency = await agency_store.load_agency(tx, agency_id)
         listed = await store.list_people(tx, agency_id)
         keys = await vault.load(tx, keyring, "person", [one.person_id for one in listed])
-        opened = await asyncio.to_thread(_opened, listed, keys)
+        opened = await asyncio.to_thread(_opened, listed, keys, agency.time_zone if agency else "")
         await audit.record(tx, [audit.Entry(agency_id, "directory.read", actor=actor)])
     return (agency.directory_revision if agency else 0), opened
 
 
-def _opened(listed: Sequence[store.Listed], keys: Mapping[UUID, DataKey]) -> list[dict[str, object]]:
-    people = [_shown(one, json.loads(keys[one.person_id].open(RECORD, one.sealed))) for one in listed]
+def _opened(listed: Sequence[store.Listed], keys: Mapping[UUID, DataKey], zone: str) -> list[dict[str, object]]:
+    people = [_shown(one, zone, json.loads(keys[one.person_id].open(RECORD, one.sealed))) for one in listed]
     return sorted(people, key=lambda person: str(person["person_ref"]))
 
 
-def _shown(one: store.Listed, record: Mapping[str, object]) -> dict[str, object]:
+def _shown(one: store.Listed, zone: str, record: Mapping[str, object]) -> dict[str, object]:
     days = {name: getattr(one, name) for name in ("designated_from", "designated_to", "trained_until")}
     return {
         **record,
@@ -305,6 +311,7 @@ def _shown(one: store.Listed, record: Mapping[str, object]) -> dict[str, object]
         "attributes": list(one.attributes),
         "offers": list(one.offers),
         "hours": one.hours,
+        "time_zone": one.time_zone if one.time_zone != zone else "",
         **{name: day.isoformat() if day else None for name, day in days.items()},
         "verified": one.verified,
     }

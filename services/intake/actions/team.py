@@ -30,12 +30,16 @@ _ORDER = (Role.PEER, Role.COORDINATOR, Role.CLINICIAN, Role.DUTY)
 
 @dataclass(frozen=True)
 class Mate:
-    """One person of the program as the page lists them. `until`: when the first thing of theirs runs out."""
+    """One person of the program as the page lists them.
+
+    `zone` is that of their hours, where it is not the agency's. `until`: when the first thing of theirs runs out.
+    """
 
     ref: str
     name: str
     role: str
     hours: str
+    zone: str
     standing: Standing
     until: date | None
 
@@ -139,9 +143,8 @@ def _mate(person: Mapping[str, object], today: date, *, trained: bool) -> Mate:
         standing = "not_trained" if trained else "other"
     elif until is not None and until - today <= SOON:
         standing = "soon"
-    return Mate(
-        str(person["person_ref"]), str(person["name"]), str(person["role"]), str(person["hours"]), standing, until
-    )
+    ref, name, role, hours, zone = (str(person[key]) for key in ("person_ref", "name", "role", "hours", "time_zone"))
+    return Mate(ref, name, role, hours, zone, standing, until)
 
 
 def _day(value: object) -> date | None:

@@ -26,6 +26,7 @@ COLUMNS = (
     "designated_to",
     "trained_until",
     "hours",
+    "time_zone",
     "offers",
     "shows",
 )

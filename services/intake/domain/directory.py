@@ -38,6 +38,8 @@ class Person:
     hours: str = ""
     offers: tuple[Help, ...] = ()
     shows: str = ""
+    time_zone: str = ""
+    """Of their hours and calendar, where it is not the agency's."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,9 @@ def _index_if_any(key: bytes, agency_id: AgencyId, kind: IndexKind, text: str) -
 
 def canonical(person: Person) -> bytes:
     """The row in one fixed form: equal bytes mean an unchanged row."""
-    return json.dumps(person.__dict__, sort_keys=True, ensure_ascii=True, default=str).encode()
+    # Left out where it says nothing, as before there were zones: such rows are unchanged.
+    said = {name: value for name, value in person.__dict__.items() if name != "time_zone" or value}
+    return json.dumps(said, sort_keys=True, ensure_ascii=True, default=str).encode()
 
 
 def entry_of(key: bytes, agency_id: AgencyId, person: Person) -> Entry:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from services.intake.domain.agency import Agency, language_tag
+from services.intake.domain.agency import Agency, known_zone, language_tag
 from services.intake.domain.contact import BadAddress, looks_like_number, mail_address, phone_number, within
 from services.intake.domain.csvfile import COLUMNS, REQUIRED, Cells
 from services.intake.domain.days import meant
@@ -23,7 +23,16 @@ MAX_NAMED = 200
 MAX_CONTACTS = 5
 MAX_TOKENS = 40
 
-_LONGEST = {"person_ref": 64, "name": 200, "unit": 200, "supervisor_ref": 64, "badge": 64, "shows": 200, "hours": 500}
+_LONGEST = {
+    "person_ref": 64,
+    "name": 200,
+    "unit": 200,
+    "supervisor_ref": 64,
+    "badge": 64,
+    "shows": 200,
+    "hours": 500,
+    "time_zone": 64,
+}
 _LONG_CELL = 2000
 _TOKEN = re.compile(r"^[a-z_]{1,32}(:[a-z0-9_-]{1,64})?$")
 _LICENCE = re.compile(r"^licence:[a-z]{2}(-[a-z0-9]{1,3})?$")
@@ -183,6 +192,7 @@ class _Reader:
             hours=self._hours(texts["hours"]),
             offers=self._offers(role),
             shows=self._shows(texts["shows"]),
+            time_zone=self._time_zone(texts["time_zone"]),
         )
         if role is Role.PEER and begins is None and not self._found("designated_from"):
             self.warn("designated_from", "not-designated")
@@ -263,6 +273,11 @@ class _Reader:
         except BadHours:
             self.wrong("hours", "not-hours")
             return ""
+
+    def _time_zone(self, text: str) -> str:
+        if text and not known_zone(text):
+            self.wrong("time_zone", "not-a-time-zone")
+        return "" if text == self.agency.time_zone else text
 
     def _tokens(self, name: str) -> list[str]:
         tokens = list(dict.fromkeys(one.lower() for one in self._items(name)))

@@ -313,6 +313,7 @@ def card_of(card: PersonCard) -> dict[str, Any]:
         "name": card.name,
         "shows": card.shows,
         "hours": card.hours,
+        "time_zone": card.time_zone,
         "language": card.language,
         "attributes": list(card.attributes),
     }

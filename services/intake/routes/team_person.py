@@ -16,7 +16,7 @@ from services.intake.routes.team_room import Opened, Room
 from shared.errors import Refused
 from shared.types import Help
 
-TEXTS = ("name", "contact", "unit", "supervisor_ref", "badge", "language", "hours", "shows", "attributes")
+TEXTS = ("name", "contact", "unit", "supervisor_ref", "badge", "language", "hours", "time_zone", "shows", "attributes")
 DAYS = ("designated_from", "designated_to", "trained_until")
 ROLES = ("peer", "coordinator", "clinician", "member")
 MOST_NAMED = 5

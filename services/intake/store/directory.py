@@ -19,13 +19,17 @@ RECORD = "record"
 
 @dataclass(frozen=True)
 class PersonCard:
-    """What a requester may see of a peer after the release. `shows` is what the peer chose to show, e.g. a number."""
+    """What a requester may see of a peer after the release. `shows` is what the peer chose to show, e.g. a number.
+
+    `time_zone` is that of the hours, where it is not the agency's.
+    """
 
     name: str
     shows: str
     hours: str
     language: str
     attributes: tuple[str, ...]
+    time_zone: str
 
 
 async def helpers(tx: Transaction, agencies: Collection[AgencyId]) -> list[Helper]:
@@ -62,8 +66,10 @@ async def person_cards(
 ) -> dict[PersonId, PersonCard]:
     """What a requester may see of these people; one who is unknown, or whose key is gone, is absent."""
     rows = await tx.connection.fetch(
-        """SELECT person_id, sealed, hours, language, attributes FROM people
-            WHERE agency_id = $1 AND person_id = ANY ($2::uuid[])""",
+        """SELECT p.person_id, p.sealed, p.hours, p.language, p.attributes,
+                  CASE WHEN p.time_zone <> a.time_zone THEN p.time_zone ELSE '' END AS time_zone
+             FROM people p LEFT JOIN agencies a USING (agency_id)
+            WHERE agency_id = $1 AND p.person_id = ANY ($2::uuid[])""",
         agency_id,
         list(person_ids),
     )
@@ -78,6 +84,7 @@ async def person_cards(
                 hours=row["hours"],
                 language=row["language"],
                 attributes=tuple(row["attributes"]),
+                time_zone=row["time_zone"],
             )
     return cards
 

@@ -20,9 +20,9 @@ WITH ending AS (
                    least(CASE WHEN trained_until >= today THEN trained_until END,
                          CASE WHEN designated_to >= today THEN designated_to END) AS ends
               FROM (SELECT person_id, agency_id, trained_until, designated_to,
-                           (region.now() AT TIME ZONE time_zone)::date AS today
-                      FROM people
-                     WHERE person_id = ANY ($1::uuid[]) AND active AND verified AND role = 'peer') p) p
+                           (region.now() AT TIME ZONE a.time_zone)::date AS today
+                      FROM people p JOIN agencies a USING (agency_id)
+                     WHERE person_id = ANY ($1::uuid[]) AND p.active AND verified AND role = 'peer') p) p
      WHERE ends IS NOT NULL),
 due AS (
     SELECT e.person_id, e.agency_id, e.ends, (SELECT min(s) FROM unnest($2::smallint[]) s WHERE s >= e.days) AS step

@@ -14,7 +14,7 @@ from shared.types import PersonId, Role
 
 
 class Peer(NamedTuple):
-    """A person of the directory. `time_zone` is the agency's; `hours` a weekly pattern in it, "" for always.
+    """A person of the directory. `hours` is a weekly pattern in `time_zone`, their own; "" for always.
 
     `windows`: what is otherwise than that, as `shared.availability.text_of` writes it; `alone`: only they count.
     """
@@ -35,11 +35,18 @@ class Peer(NamedTuple):
     alone: bool = False
     bearer: PersonId | None = None
     """Of a peer whom another agency lends: who this is at home, and who carries what this one takes on."""
+    agency_zone: str = ""
+    """Where that is known; until then everybody's zone is their agency's."""
 
     @property
     def carrier(self) -> PersonId:
         """In whose name loads are counted: whoever serves several agencies is one person with one week."""
         return self.bearer or self.person
+
+    @property
+    def day_zone(self) -> str:
+        """Whose days designation and training go by: the agency's, wherever the peer lives."""
+        return self.agency_zone or self.time_zone
 
     @property
     def useful(self) -> bool:

@@ -171,7 +171,7 @@ class Shelves:
 
     def _kind(self, peer: Peer) -> _Kind | None:
         """What decides about this peer but load; None for one who does not suit."""
-        today = self._calendar.today(peer.time_zone)
+        today = self._calendar.today(peer.day_zone)
         if not suits(peer, self._ask, today):
             return None
         shares = stated(peer, self._ask, trained_now=trained(peer, today))

@@ -88,7 +88,7 @@ def _accepted(state: Open, offer: Offer, reply: ReplyReceived, world: World, eff
         return _settled(state, reply, refusal, effects)
     case = state.case
     peer = world.peer(case.agency_id, offer.person)
-    today = world.calendar.today(peer.time_zone) if peer else None
+    today = world.calendar.today(peer.day_zone) if peer else None
     if peer is None or today is None or not eligible(peer, case.ask, today, case.out_for_good()):
         return _no_longer_eligible(state, offer, reply, world, effects)
     effects.tell(ReplySettled(reply=reply.reply, outcome="accepted"))

@@ -46,7 +46,7 @@ class Roster:
         self.people = tuple(sorted(people, key=lambda one: point(one.person)))
         self.points = tuple(point(one.person) for one in self.people)
         self.carriers = tuple(one.carrier for one in self.people)
-        self._zones = sorted({one.time_zone for one in self.people})
+        self._zones = sorted({one.day_zone for one in self.people})
         self._arranged: tuple[tuple[date, ...], list[Alike]] | None = None
 
     @cached_property
@@ -68,7 +68,7 @@ class Roster:
         if self._arranged is None or self._arranged[0] != days:
             found: dict[tuple[object, ...], list[int]] = defaultdict(list)
             for place, peer in enumerate(self.people):
-                found[_marks(peer, calendar.today(peer.time_zone))].append(place)
+                found[_marks(peer, calendar.today(peer.day_zone))].append(place)
             self._arranged = days, [Alike(self.people[places[0]], places) for places in found.values()]
         return self._arranged[1]
 

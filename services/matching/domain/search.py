@@ -241,7 +241,7 @@ def _waited(case: Case, person: PersonId, world: World, effects: Effects, beside
     """
     peer = world.peer(case.agency_id, person)
     shut_out = person in _shut_out(case, beside)
-    if peer is None or shut_out or not suits(peer, case.ask, world.calendar.today(peer.time_zone)):
+    if peer is None or shut_out or not suits(peer, case.ask, world.calendar.today(peer.day_zone)):
         return looked(replace(case, waits_for=None, waits_until=None), world, effects, beside=beside)
     opening = world.calendar.next_there([peer])
     if opening is None or opening <= world.now:

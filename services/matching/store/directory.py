@@ -91,16 +91,27 @@ async def verify(tx: Transaction, people: Sequence[Verified]) -> set[AgencyId]:
 
 
 _SET_AGENCIES = """
-INSERT INTO agencies(agency_id, revision, active)
-SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bool[]) t(a, r, c) ORDER BY a
-ON CONFLICT (agency_id) DO UPDATE SET revision = excluded.revision, active = excluded.active
- WHERE agencies.revision < excluded.revision
-RETURNING agency_id, active
+WITH told AS (
+    INSERT INTO agencies(agency_id, revision, active, time_zone)
+    SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bool[], $4::text[]) t(a, r, c, z) ORDER BY a
+    ON CONFLICT (agency_id) DO UPDATE
+       SET revision = excluded.revision, active = excluded.active, time_zone = excluded.time_zone
+     WHERE agencies.revision < excluded.revision
+           -- Kept by a version that had no zones: what is told again every day has it.
+        OR (agencies.revision = excluded.revision AND agencies.time_zone = '')
+    RETURNING agency_id, active),
+stamped AS (
+    -- People are read with the zone of their agency.
+    UPDATE rosters r SET stamp = gen_random_uuid() FROM told t WHERE r.agency_id = t.agency_id)
+SELECT agency_id, active FROM told
 """
 
 
 async def set_agencies(tx: Transaction, agencies: Sequence[tuple[AgencyId, AgencySet]]) -> set[AgencyId]:
-    """Whether these agencies are there, each once. Returns those that are, of which something newer was told."""
+    """Whether these agencies are there, and their zones, each once. The caller holds their stamps.
+
+    Returns those that are, of which something newer was told.
+    """
     if not agencies:
         return set()
     rows = await tx.connection.fetch(
@@ -108,5 +119,6 @@ async def set_agencies(tx: Transaction, agencies: Sequence[tuple[AgencyId, Agenc
         [agency for agency, _ in agencies],
         [fact.revision for _, fact in agencies],
         [fact.active for _, fact in agencies],
+        [fact.time_zone for _, fact in agencies],
     )
     return {AgencyId(row["agency_id"]) for row in rows if row["active"]}

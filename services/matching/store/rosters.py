@@ -21,8 +21,9 @@ SELECT r.agency_id, r.stamp FROM rosters r
 """
 PEOPLE = """
 SELECT r.agency_id, r.stamp, p.person_id, p.role, p.attributes, p.offers, p.designated_from, p.designated_to,
-       p.trained_until, p.hours, p.time_zone, p.language, p.windows, p.hours_alone, p.bearer
-  FROM rosters r JOIN peers p ON p.agency_id = r.agency_id
+       p.trained_until, p.hours, p.time_zone, p.language, p.windows, p.hours_alone, p.bearer,
+       coalesce(g.time_zone, '')
+  FROM rosters r JOIN peers p ON p.agency_id = r.agency_id LEFT JOIN agencies g ON g.agency_id = r.agency_id
  WHERE r.agency_id = ANY ($1::uuid[]) AND p.active AND p.verified AND p.role IN ('peer', 'coordinator')
 """
 

@@ -148,3 +148,42 @@ async def test_the_daily_round_tells_what_a_repeating_rota_comes_to_further_on(o
     after = [one for one in await told(office) if one.spans]
     assert after[-1].revision > before.revision
     assert after[-1].spans[-1].end - before.spans[-1].end == timedelta(days=2)
+
+
+PHOENIX = {"hours": "22:00-06:00", "time_zone": "America/Phoenix"}
+"""Of an agency in Denver. In July ten at night is five hundred UTC there, and four hundred at home."""
+
+
+async def test_the_times_of_somebody_who_lives_elsewhere_are_those_of_their_own_clock(office: Office) -> None:
+    _, key = await office.take_on("riverton")
+    await office.sql.execute("UPDATE region.clock SET shift = '2026-07-01T18:00Z'::timestamptz - now()")
+    first = await office.put(key, [peer("p1", designated_from="2026-01-01", trained_until="2030-01-01", **PHOENIX)])
+    assert ((await told(office))[-1].time_zone, (await told(office))[-1].hours) == (
+        "America/Phoenix",
+        "Mon-Sun 22:00-06:00",
+    )
+    await put(office, key, "p1", {"entries": [LEAVE | {"start": "2026-07-05", "end": "2026-07-06"}]})
+    shown = await office.ask("GET", f"{AVAILABILITY}/p1", key)
+    assert shown.json["time_zone"] == "America/Phoenix"
+    out = await office.ask("GET", f"{AVAILABILITY}/p1", key, Accept="text/calendar")
+    assert b"DTSTART;TZID=America/Phoenix:20260705T000000" in out.body
+    assert (await told(office))[-1].spans[0].start == datetime.fromisoformat("2026-07-05T07:00Z")
+    await office.sql.execute("UPDATE people SET verified = true")
+    covered = await office.ask("GET", "/v1/agency/coverage?hours=24", key)
+    assert [one["from"] for one in covered.json["gaps"]] == ["2026-07-01T18:00:00+00:00", "2026-07-02T13:00:00+00:00"]
+    # Back in Denver: what the calendar comes to is worked out anew.
+    people = (await office.ask("GET", "/v1/agency/directory", key)).json["people"]
+    assert [one["time_zone"] for one in people] == ["America/Phoenix"]
+    await office.put(key, [one | {"time_zone": ""} for one in people], tag=first.headers["etag"])
+    last = (await told(office))[-1]
+    assert (last.time_zone, last.spans[0].start) == ("America/Denver", datetime.fromisoformat("2026-07-05T06:00Z"))
+
+
+async def test_the_last_day_of_a_designation_is_the_agencys(office: Office) -> None:
+    _, key = await office.take_on("riverton")
+    # Nine in the evening in Denver, and the next day in Berlin.
+    await office.sql.execute("UPDATE region.clock SET shift = '2026-07-02T03:00Z'::timestamptz - now()")
+    ends = {"designated_from": "2026-01-01", "designated_to": "2026-07-01", "trained_until": "2026-07-01"}
+    await office.put(key, [peer("p1", time_zone="Europe/Berlin", **ends)])
+    await office.sql.execute("UPDATE people SET verified = true")
+    assert (await office.ask("GET", "/v1/agency/coverage", key)).json["peers"] == 1

@@ -338,3 +338,9 @@ async def test_who_was_taken_may_stay_in_the_list_although_nobody_offers_them_no
     assert (gone["peer"], gone["name"]) == (rosa, "Rosa Lind")
     await borrower.take({"peer": offered["peer"]})
     assert [one["taken"] for one in await borrower.pool()] == [True]
+
+
+async def test_the_times_of_a_lent_peer_are_those_of_their_own_clock(office: Office) -> None:
+    _, borrower = await lent(office, hours="22:00-06:00", time_zone="America/Phoenix")
+    (copy,) = (await borrower.told()).values()
+    assert (copy.hours, copy.time_zone) == ("Mon-Sun 22:00-06:00", "America/Phoenix")

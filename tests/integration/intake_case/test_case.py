@@ -276,3 +276,13 @@ async def test_verification_is_noted_in_the_directory(front: Front) -> None:
     await front.hear(CaseId(ids["p1"]), ContactStopped(revision=6))
     assert not await front.sql.fetchval("SELECT verified FROM people")
     assert await front.sql.fetchval("SELECT count(*) FROM cases") == 0
+
+
+async def test_the_zone_of_a_peers_hours_is_shown_where_it_is_not_the_agencys(front: Front) -> None:
+    ids = await front.upload(peer(time_zone="America/Phoenix"), peer("p2"))
+    # sql-in-loop: one case after the other
+    for ref, zone in (("p1", "America/Phoenix"), ("p2", "")):
+        code, case = await front.begun()
+        await accepted(front, case, ids[ref])
+        who = (await front.status(code))["who"]
+        assert (who["hours"], who["time_zone"]) == ("Mon-Fri 08:00-18:00", zone)

@@ -150,6 +150,9 @@ async def test_somebody_is_added_changed_and_taken_out_on_the_page_alone(front: 
     wrong = await front.page("POST", f"{TEAM}/person", known | {"hours": "sometimes"}, cookie=cookie)
     told = html.unescape(wrong.body.decode())
     assert (wrong.status, "Please look at this once more: Hours" in told, "sometimes" in told) == (422, True, True)
+    nowhere = await front.page("POST", f"{TEAM}/person", known | {"time_zone": "Arizona"}, cookie=cookie)
+    told = html.unescape(nowhere.body.decode())
+    assert (nowhere.status, "look at this once more: Time zone of these hours" in told) == (422, True)
     changed = await front.page("POST", f"{TEAM}/person", known | {"name": "Ben Else"}, cookie=cookie)
     assert changed.status == 303
     double = await front.page("POST", f"{TEAM}/person", fields | {"person_ref": "p1"}, cookie=cookie)
@@ -299,3 +302,25 @@ async def lending(front: Front) -> str:
     answer = await front.json("PUT", "/v1/agency/directory", {"people": people}, code=key, If_None_Match="*")
     assert answer.status == 200, answer.body
     return key
+
+
+async def test_the_zone_of_somebody_who_lives_elsewhere_is_set_on_the_page_and_shown_beside_their_times(
+    front: Front,
+) -> None:
+    await front.upload(person("p1", name="Ana Ready", hours="22:00-06:00", **SERVES))
+    cookie, text = await opened(front)
+    assert "America/" not in text
+    form = await person_page(front, "p1", cookie) | {"time_zone": "America/Phoenix"}
+    assert (await front.page("POST", f"{TEAM}/person", form, cookie=cookie)).status == 303
+    assert [(one["hours"], one["time_zone"]) for one in await directory(front)] == [
+        ("Mon-Sun 22:00-06:00", "America/Phoenix")
+    ]
+    _, text = await opened(front)
+    assert "Mon-Sun 22:00-06:00 (America/Phoenix)" in text
+    for language, says in (("en", "These are days in America/Phoenix."), ("es", "Son días en America/Phoenix.")):
+        page = await front.page("GET", f"{TEAM}/person?ref=p1&lang={language}", cookie=cookie)
+        assert says in html.unescape(page.body.decode())
+    form = await person_page(front, "p1", cookie)
+    assert form["time_zone"] == "America/Phoenix"
+    assert (await front.page("POST", f"{TEAM}/person", form | {"time_zone": ""}, cookie=cookie)).status == 303
+    assert [one["time_zone"] for one in await directory(front)] == [""]

@@ -154,3 +154,19 @@ def test_the_longest_unasked_goes_first_and_what_is_kept_has_an_end() -> None:
     assert kept.get(names[2], UUID(int=1)) is one
     kept.put(names[3], UUID(int=1), Roster([peer(PersonId(UUID(int=n))) for n in range(1, 9)]))
     assert kept.get(names[3], UUID(int=1)) is None
+
+
+async def test_people_are_read_with_the_zone_of_their_agency_as_soon_as_it_is_told(bench: Bench) -> None:
+    one, other = persons(2)
+    await bench.staff(one, other)
+    assert {peer.day_zone for peer in (await roster(bench)).people} == {"America/Chicago"}
+    await bench.take(Said(bench.agency, one, person_set(revision=2, time_zone="America/Phoenix")), group="directory")
+    await bench.may(NO_CLINICIAN, Structure.TEAM_COORDINATOR)
+    zones = {peer.person: (peer.time_zone, peer.day_zone) for peer in (await roster(bench)).people}
+    assert zones == {one: ("America/Phoenix", "America/Denver"), other: ("America/Chicago", "America/Denver")}
+    # An older version kept the agency without its zone; the daily word, of no new revision, brings it.
+    await bench.sql.execute("UPDATE agencies SET time_zone = ''")
+    assert {peer.day_zone for peer in await read_afresh(bench)} == {"America/Phoenix", "America/Chicago"}
+    bench.revision -= 1
+    await bench.may(NO_CLINICIAN, Structure.TEAM_COORDINATOR)
+    assert {peer.day_zone for peer in (await roster(bench)).people} == {"America/Denver"}

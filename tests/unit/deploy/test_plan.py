@@ -176,6 +176,19 @@ def test_a_calendar_counts(tmp_path: Path) -> None:
     assert gaps[1] == 720 > gaps[0]
 
 
+def test_hours_and_calendars_are_read_by_the_clock_of_whom_they_are_of(tmp_path: Path) -> None:
+    """Eight in the morning is two hours earlier in New York than in Denver."""
+    hours = {}
+    for zone in ("", "America/New_York"):
+        rows = [f"{HEAD};time_zone", f"P1;peer;Ana;a@home.test;2020-01-01;2030-01-01;Mon 08:00-09:00;{zone}"]
+        picture = tmp_path / f"{zone or 'own'}.svg".replace("/", "_")
+        answer = asked(tmp_path, "--json", "--more", "0", "--zone", ZONE, "--picture", str(picture), rows=rows)
+        assert answer.exit_code == 0, answer.output
+        hours[zone] = json.loads(answer.stdout)["plans"]["as it is"]["longest_gap"]
+    ends = {zone: datetime.fromisoformat(gap[0]).astimezone(UTC).hour for zone, gap in hours.items()}
+    assert ends == {"": 16, "America/New_York": 14}
+
+
 @pytest.mark.parametrize(
     ("words", "rows", "code"),
     [

@@ -100,6 +100,12 @@ def test_csv_and_json_make_the_same_person() -> None:
         ("trained_until", "9999-12-31", "out-of-range"),
         ("designated_from", "0001-01-01", "out-of-range"),
         ("hours", "mornings", "not-hours"),
+        ("time_zone", "Mars/Olympus", "not-a-time-zone"),
+        ("time_zone", "MST", "not-a-time-zone"),
+        ("time_zone", "../../etc/passwd", "not-a-time-zone"),
+        ("time_zone", "America", "not-a-time-zone"),
+        ("time_zone", "x" * 65, "too-long"),
+        ("time_zone", 7, "type"),
         ("shows", "555-0101", "not-a-number"),
         ("supervisor_ref", "P9", "unknown-person"),
         ("supervisor_ref", "P1", "cycle"),
@@ -108,6 +114,31 @@ def test_csv_and_json_make_the_same_person() -> None:
 def test_a_problem_is_told_by_row_field_and_code(field: str, value: object, code: str) -> None:
     row = PEER | {field: value}
     assert (f"/people/0/{field}", code) in found(read(row))
+
+
+def test_a_zone_is_kept_where_it_is_not_the_agencys() -> None:
+    content = (
+        b"person_ref;role;name;contact;hours;Time zone\r\nP1;peer;Ana;ana@home.test;22:00-06:00;America/Phoenix\r\n"
+    )
+    (elsewhere,) = read_people(rows_of_cells(read_csv(content)), AGENCY).required()
+    assert (elsewhere.hours, elsewhere.time_zone) == ("Mon-Sun 22:00-06:00", "America/Phoenix")
+    rows: list[dict[str, Any]] = [
+        PEER,
+        PEER | {"time_zone": AGENCY.time_zone},
+        PEER | {"time_zone": " "},
+        PEER | {"time_zone": None},
+    ]
+    same = [read(row).required() for row in rows]
+    assert {one.time_zone for (one,) in same} == {""}
+    # A row that says nothing of a zone is what it was before there was a column.
+    assert {b"time_zone" in canonical(one) for (one,) in same} == {False}
+    assert canonical(elsewhere) != canonical(replace(elsewhere, time_zone=""))
+
+
+def test_a_wrong_zone_is_told_by_the_row_of_the_spreadsheet() -> None:
+    content = b"person_ref,role,name,contact,time_zone\nP1,peer,Ana,ana@home.test,\nP2,peer,Ben,ben@home.test,Arizona\n"
+    reading = read_people(rows_of_cells(read_csv(content)), AGENCY)
+    assert [(one.row, one.field, one.code) for one in reading.problems] == [(3, "time_zone", "not-a-time-zone")]
 
 
 def test_a_problem_never_repeats_what_was_typed() -> None:

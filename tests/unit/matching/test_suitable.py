@@ -271,3 +271,23 @@ def test_scenario_31_who_is_not_designated_is_asked_only_where_the_law_needs_no_
     nobody = peer(ANA, designated_from=None)
     assert order([nobody], ask()) == []
     assert order([nobody], ask(stamped={"designation_required": False})) == [ANA]
+
+
+def test_designation_and_training_go_by_the_agencys_day_wherever_the_peer_lives() -> None:
+    """When it is nine in the evening in Chicago it is the next day in Berlin."""
+    evening, today = NOW + timedelta(hours=12), NOW.date()
+    days = {"agency_zone": "America/Chicago", "designated_to": today, "trained_until": today}
+    strict = ask(stamped={"designation_required": True, "training_required": True})
+    here, elsewhere = peer(ANA, **days), peer(BEN, time_zone="Europe/Berlin", **days)
+    found = rank([here, elsewhere], strict, {}, case_id=CASE, now=evening)
+    assert {one.peer.person for one in found} == {ANA, BEN}
+    assert rank([here, elsewhere], strict, {}, case_id=CASE, now=evening + timedelta(hours=4)) == []
+
+
+def test_hours_are_those_of_the_peers_own_clock() -> None:
+    """In July it is an hour later in Denver than in Phoenix."""
+    night = {"hours": "22:00-06:00", "agency_zone": "America/Denver"}
+    people = [peer(ANA, time_zone="America/Phoenix", **night), peer(BEN, time_zone="America/Denver", **night)]
+    half_past_ten_in_denver = NOW.replace(month=7, hour=4, minute=30)
+    found = rank(people, ask(), {}, case_id=CASE, now=half_past_ten_in_denver)
+    assert {one.peer.person: one.available for one in found} == {ANA: False, BEN: True}
