@@ -222,13 +222,15 @@ def _show(found: Mapping[str, Outcome], assumed: Assumptions, seed: int, start: 
     console = Console(soft_wrap=True)
     said = ", ".join(f"{name} {value:g}" for name, value in assumed.stated().items())
     console.print(f"Thirty days from {start.date()}, after sixty that are not counted. Assumed: {said}; seed {seed}.")
-    waits = Table(box=None, pad_edge=False, header_style="bold", title="Minutes until a peer has accepted")
+    waits = Table(
+        box=None, pad_edge=False, header_style="bold", title="Minutes until a peer has accepted, of all requests"
+    )
     for head in ("", "team", "requests", "by nobody", *(f"p{q}" for q in QUANTILES)):
         waits.add_column(head, justify="left" if head in {"", "team"} else "right")
     for urgency in Urgency:
         for name, one in found.items():
             if waited := one.waited.get(urgency):
-                minutes = ("-" if value is None else f"{value:g}" for value in waited.minutes.values())
+                minutes = ("never" if value is None else f"{value:g}" for value in waited.minutes.values())
                 waits.add_row(urgency.value, name, str(waited.requests), str(waited.unserved), *minutes)
     console.print(waits)
     team = Table(box=None, pad_edge=False, header_style="bold", title="The team")

@@ -17,7 +17,10 @@ QUANTILES = (50, 90, 99)
 
 @dataclass(frozen=True)
 class Waited:
-    """Of one urgency: requests, those whom nobody served, and minutes until a peer had accepted by percentile."""
+    """Of one urgency: requests, those whom nobody served, and minutes until a peer had accepted by percentile.
+
+    Whoever nobody served has waited for ever: a percentile that falls on them is None, never.
+    """
 
     requests: int
     unserved: int
@@ -79,14 +82,16 @@ def outcome(replayed: Replayed, people: Sequence[Peer], zone: str) -> Outcome:
 def _waited(replayed: Replayed, urgency: Urgency) -> Waited:
     own = [one for one in replayed.courses if one.asked.urgency is urgency]
     waits = sorted(one.waited.total_seconds() / 60 for one in own if one.waited is not None)
-    return Waited(len(own), len(own) - len(waits), {q: quantile(waits, q) for q in QUANTILES})
+    return Waited(len(own), len(own) - len(waits), {q: quantile(waits, q, len(own)) for q in QUANTILES})
 
 
-def quantile(ordered: Sequence[float], percent: int) -> float | None:
-    """The smallest value that so many percent do not exceed; None of nothing."""
-    if not ordered:
-        return None
-    return round(ordered[max(-(-len(ordered) * percent // 100) - 1, 0)], 1)
+def quantile(ordered: Sequence[float], percent: int, of: int) -> float | None:
+    """The smallest value that so many percent of `of` do not exceed; those who have no value exceed every one.
+
+    None where there is no such value.
+    """
+    place = max(-(-of * percent // 100) - 1, 0)
+    return round(ordered[place], 1) if place < len(ordered) else None
 
 
 def gini(values: Sequence[float]) -> float:

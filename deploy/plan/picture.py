@@ -15,6 +15,7 @@ CELL_W, CELL_H, LEFT, TOP = 30, 22, 84, 70
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 BAR, GAP = 18, 10
 WIDTH = LEFT + 24 * CELL_W + 20
+FOR_EVER = WIDTH - LEFT - 300
 
 
 def drawn(plans: Mapping[str, Outcome], title: str) -> str:
@@ -69,7 +70,8 @@ def _asked(plans: Mapping[str, Outcome]) -> list[Urgency]:
 
 
 def _bars(plans: Mapping[str, Outcome], top: int) -> Iterator[str]:
-    yield _text(LEFT, top - 14, "Minutes until a peer has accepted: half of the requests, and nine of ten", size=13)
+    caption = "Until a peer has accepted: half of all requests, and nine of ten; never, where so many found nobody"
+    yield _text(LEFT, top - 14, caption, size=13)
     found = [one for plan in plans.values() for each in plan.waited.values() for one in each.minutes.values() if one]
     longest = max(found, default=1.0)
     y = top
@@ -78,9 +80,8 @@ def _bars(plans: Mapping[str, Outcome], top: int) -> Iterator[str]:
         for number, (name, plan) in enumerate(plans.items()):
             waited = plan.waited.get(urgency)
             p50, p90 = (waited.minutes.get(q) if waited else None for q in (50, 90))
-            wide = (p90 or 0) / longest * (WIDTH - LEFT - 260)
-            half = (p50 or 0) / longest * (WIDTH - LEFT - 260)
-            told = f"{name}: {_minutes(p50)} / {_minutes(p90)}"
+            wide, half = (_long(minutes, longest) if waited else 0.0 for minutes in (p90, p50))
+            told = f"{name}: {_minutes(p50)} / {_minutes(p90)}" if waited else f"{name}: -"
             if waited and waited.unserved:
                 told += f", {waited.unserved} of {waited.requests} served by nobody"
             pale, strong = (("#b9c6d3", "#4a6785"), ("#9fd3c0", "#2c7f66"))[number % 2]
@@ -91,7 +92,12 @@ def _bars(plans: Mapping[str, Outcome], top: int) -> Iterator[str]:
         y += GAP
 
 
+def _long(minutes: float | None, longest: float) -> float:
+    """How long the bar of a wait is; that of one without an end is longer than any other."""
+    return FOR_EVER if minutes is None else minutes / longest * FOR_EVER * 0.9
+
+
 def _minutes(value: float | None) -> str:
     if value is None:
-        return "-"
+        return "never"
     return f"{value:.0f} min" if value < 120 else f"{value / 60:.1f} h"  # noqa: PLR2004 - two hours

@@ -21,7 +21,7 @@ from services.intake.domain.agency import Agency
 from services.intake.domain.policy import resolve
 from services.matching.domain.case import Case, Ended, HeardOf, State
 from services.matching.domain.decide import Heard, LookAgain, Subject, TimeIsUp, decide
-from services.matching.domain.loads import Ledger, Load
+from services.matching.domain.loads import Ledger, Load, faded, season_of
 from services.matching.domain.people import Calendar, Peer
 from services.matching.domain.roster import Roster
 from services.matching.domain.world import World
@@ -70,23 +70,31 @@ class _Replay:
     roster: Roster
     assumed: Assumptions
     start: datetime
-    dice: Random
+    seed: int
+    ids: Random
+    cases: Random
+    season: int
     loads: dict[PersonId, Load] = field(default_factory=dict)
     states: dict[CaseId, State] = field(default_factory=dict)
     courses: dict[CaseId, Course] = field(default_factory=dict)
     asked: Counter[PersonId] = field(default_factory=Counter)
     accepted: Counter[PersonId] = field(default_factory=Counter)
+    tries: Counter[tuple[CaseId, PersonId]] = field(default_factory=Counter)
     coming: list[tuple[datetime, int, CaseId, Heard]] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=count)
 
     def new_id(self) -> UUID:
-        return UUID(int=self.dice.getrandbits(128))
+        return UUID(int=self.ids.getrandbits(128))
+
+    def dice(self, *about: object) -> Random:
+        """What chance says about this, whoever else is there: two teams are compared by the same luck."""
+        return Random(" ".join(map(str, (self.seed, *about))))  # noqa: S311 - a simulation
 
     def later(self, at: datetime, case: CaseId, what: Heard) -> None:
         heappush(self.coming, (at, next(self.numbers), case, what))
 
     def ask(self, asked: Asked) -> None:
-        case = CaseId(self.new_id())
+        case = CaseId(UUID(int=self.cases.getrandbits(128)))
         self.courses[case] = Course(asked, asked.at >= self.start)
         ask = Ask(
             relation=Relation.OFFICER,
@@ -121,6 +129,9 @@ class _Replay:
 
     def hear(self, now: datetime, inputs: Sequence[tuple[CaseId, Heard]]) -> bool:
         """Some inputs at one moment; returns whether somebody who was full has room again."""
+        if (season := season_of(now)) != self.season:
+            self.loads = {person: faded(load, season - self.season) for person, load in self.loads.items()}
+            self.season = season
         world = World(now, self.new_id, {self.agency.agency_id: self.roster}, (), Ledger(self.loads))
         relieved = False
         for case, what in inputs:
@@ -147,9 +158,10 @@ class _Replay:
             case PeerAssigned():
                 course.assigned_at = course.assigned_at or now
                 self.accepted[fact.person] += course.measured
-                spoken = now + timedelta(minutes=self.dice.uniform(5, 60))
+                dice = self.dice(case, "support")
+                spoken = now + timedelta(minutes=dice.uniform(5, 60))
                 self.later(spoken, case, self.reply(fact.assignment, fact.person, "contacted", spoken))
-                self.later(spoken + lasts(self.assumed, self.dice), case, CaseClosed())
+                self.later(spoken + lasts(self.assumed, dice), case, CaseClosed())
             case NobodyFound():
                 course.nobody += 1
             case _:
@@ -157,7 +169,9 @@ class _Replay:
 
     def offered(self, now: datetime, case: CaseId, offer: OfferMade) -> None:
         peer = self.roster.people[self.roster.place_of[offer.person]]
-        said = answer(self.assumed, offer.urgency, self.dice, there=Calendar(now).there(peer))
+        self.tries[case, offer.person] += 1
+        dice = self.dice(case, offer.person, self.tries[case, offer.person])
+        said = answer(self.assumed, offer.urgency, dice, there=Calendar(now).there(peer))
         if said is not None:
             at = now + said.after
             self.later(at, case, self.reply(offer.offer, offer.person, cast("Verb", said.verb), at))
@@ -177,10 +191,20 @@ def replay(
 ) -> Replayed:
     """The thirty days from `start` on, after sixty days that are not counted. The same seed is the same month.
 
-    Requests do not depend on who is there: what a larger team changes is seen on the same month.
+    Neither requests nor what somebody says to one depend on who else is there: what a larger team changes is seen on
+    the same month.
     """
     begin, end = start - timedelta(days=WARM_UP_DAYS), start + timedelta(days=MEASURED_DAYS)
-    course = _Replay(agency, Roster(people), assumed, start, Random(f"people {seed}"))  # noqa: S311 - a simulation
+    course = _Replay(
+        agency=agency,
+        roster=Roster(people),
+        assumed=assumed,
+        start=start,
+        seed=seed,
+        ids=Random(f"ids {seed}"),  # noqa: S311 - a simulation
+        cases=Random(f"cases {seed}"),  # noqa: S311
+        season=season_of(begin),
+    )
     wanted = month(
         assumed,
         begin,

@@ -20,6 +20,7 @@ import asyncpg
 
 from deploy.local.region import LocalRegion
 from services.matching import actions
+from services.matching.domain.loads import season_of
 from services.matching.store import loads, rosters
 from shared import clock
 from shared.availability import Window, text_of
@@ -121,7 +122,7 @@ async def measured(local: LocalRegion, superuser: asyncpg.Connection[Any]) -> tu
         found = []
         # sql-in-loop: two sizes
         for peers, more in ((FEW, FEW), (MANY, MANY - FEW)):
-            await superuser.execute(_PEERS, agencies, more, _away(), loads.season_of(clock.now()))
+            await superuser.execute(_PEERS, agencies, more, _away(), season_of(clock.now()))
             await superuser.execute("VACUUM ANALYZE matching.peers, matching.peer_load, matching.rosters")
             say(f"choosing: {TRIES} times one of an agency's, of {peers} peers in the region")
             found.append(await _chosen(db, agencies, peers))
@@ -195,7 +196,7 @@ async def _planned(db: Database, agency: AgencyId) -> None:
         plans = [
             await tx.connection.fetch(f"EXPLAIN {rosters.STAMPS}", [agency]),
             await tx.connection.fetch(f"EXPLAIN {rosters.PEOPLE}", [agency]),
-            await tx.connection.fetch(f"EXPLAIN {loads.LOADS}", people, loads.season_of(now)),
+            await tx.connection.fetch(f"EXPLAIN {loads.LOADS}", people, season_of(now)),
         ]
     told = "\n".join(row[0] for plan in plans for row in plan)
     if any(f"Seq Scan on {table}" in told for table in ("peers", "peer_load", "rosters")):

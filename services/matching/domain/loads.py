@@ -7,12 +7,14 @@ emergency, and neither count is ever above its cap.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.types import PersonId
 
 NO_LIMIT = 2**31 - 1
+SEASON_DAYS = 30
+"""`asked` is halved with every season that has begun since it was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,16 @@ class Load:
 
 IDLE = Load()
 """Carried by a peer of whom nothing is known."""
+
+
+def season_of(now: datetime) -> int:
+    """The number of thirty days since 1970."""
+    return int(now.timestamp()) // (SEASON_DAYS * 86_400)
+
+
+def faded(load: Load, seasons: int) -> Load:
+    """The same load so many seasons later."""
+    return replace(load, asked=load.asked >> min(max(seasons, 0), 31))
 
 
 @dataclass(frozen=True, slots=True)

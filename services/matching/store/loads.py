@@ -5,24 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from services.matching.domain.loads import Change, Load
+from services.matching.domain.loads import Change, Load, season_of
 from shared.db import Transaction
 from shared.errors import LostClaim
 from shared.types import PersonId
 
-SEASON_DAYS = 30
-"""`asked` is halved with every season that has begun since it was written."""
-
-
+# As `domain.loads.faded` has it.
 LOADS = """
 SELECT peer_id, open, crisis, asked >> greatest(least($2 - season, 31), 0), rest_until, paused_until
   FROM peer_load WHERE peer_id = ANY ($1::uuid[])
 """
-
-
-def season_of(now: datetime) -> int:
-    """The number of thirty days since 1970."""
-    return int(now.timestamp()) // (SEASON_DAYS * 86_400)
 
 
 async def of(tx: Transaction, carriers: Collection[PersonId], now: datetime) -> dict[PersonId, Load]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -16,12 +17,14 @@ from typer.testing import CliRunner
 
 from deploy.cli.main import app
 from deploy.plan.demand import Assumptions, month
-from deploy.plan.measure import Outcome, gini, outcome, quantile
+from deploy.plan.measure import QUANTILES, Outcome, gini, outcome, quantile
 from deploy.plan.picture import drawn
 from deploy.plan.replay import Replayed, replay
 from services.intake.domain.agency import Agency
 from services.intake.domain.structure import EVER, Program
+from services.matching.domain.loads import Load, faded
 from services.matching.domain.people import Peer
+from shared.availability import Window, text_of
 from shared.types import AgencyId, PersonId, Structure, Urgency
 
 ZONE = "America/Denver"
@@ -85,8 +88,50 @@ def test_the_order_in_which_people_stand_in_the_file_changes_nothing() -> None:
 def test_three_night_peers_close_the_nights_and_shorten_the_wait() -> None:
     before, after = came_of(DAY, lasts_days=5), came_of(NIGHT, lasts_days=5)
     assert after.gap_hours < before.gap_hours
-    waits = [one.waited[Urgency.ROUTINE].minutes[90] or 0 for one in (before, after)]
+    waits = [one.waited[Urgency.ROUTINE].minutes[90] or math.inf for one in (before, after)]
     assert waits[1] < waits[0]
+
+
+def test_a_peer_more_makes_no_wait_longer() -> None:
+    """Few people and supports that last: half of the requests find nobody, and each night peer serves some of them.
+
+    Of those alone who were served, the first night peers would seem to make the waits longer.
+    """
+    teams = [team(*["Mon-Fri 08:00-18:00"] * 3, *["daily 22:00-06:00"] * more) for more in range(4)]
+    found = [came_of(one, seed=25, lasts_days=20) for one in teams]
+    for urgency in found[0].waited:
+        for percent in QUANTILES:
+            waits = [one.waited[urgency].minutes[percent] for one in found]
+            numbers = [math.inf if minutes is None else minutes for minutes in waits]
+            assert numbers == sorted(numbers, reverse=True), (urgency, percent)
+    assert [one.waited[Urgency.ROUTINE].unserved for one in found] == sorted(
+        (one.waited[Urgency.ROUTINE].unserved for one in found), reverse=True
+    )
+    assert found[0].waited[Urgency.ROUTINE].minutes[50] is None
+    assert found[-1].waited[Urgency.ROUTINE].minutes[50] is not None
+
+
+def test_what_somebody_says_does_not_depend_on_who_else_is_there() -> None:
+    """Somebody more, who is on leave all the time, changes nothing of what comes of a request."""
+    leave = Window(on=False, start=START - timedelta(days=90), end=START + timedelta(days=90))
+    extra = team("", "")[1]._replace(windows=text_of([leave]))
+    waits = [[one.waited for one in played(people, requests=5).courses] for people in (team(""), [*team(""), extra])]
+    assert waits[0] == waits[1]
+
+
+def test_turns_are_forgotten_by_and_by_as_the_region_does_it() -> None:
+    """Whoever comes back from leave is asked more often for a while, not for all that they have missed."""
+    ana, ben = team("", "")
+    leave = Window(on=False, start=START - timedelta(days=70), end=START - timedelta(days=20))
+    people = [ana, ben._replace(windows=text_of([leave]))]
+    asked = played(people, requests=150, lasts_days=0.001, silent=0, accepts=1).asked
+    # Two seasons have begun since then. Otherwise ben would be asked first all month, and ana only when he is busy.
+    assert asked[ben.person] > asked[ana.person] > 0.3 * asked.total()
+
+
+@pytest.mark.parametrize(("seasons", "asked"), [(-1, 12), (0, 12), (1, 6), (2, 3), (3, 1), (4, 0), (400, 0)])
+def test_a_turn_counts_half_with_every_season(seasons: int, asked: int) -> None:
+    assert faded(Load(open=2, asked=12), seasons) == Load(open=2, asked=asked)
 
 
 def test_a_month_has_as_many_requests_as_were_assumed_more_or_less_and_by_night_as_many() -> None:
@@ -125,8 +170,25 @@ def test_gini(values: list[float], expected: float) -> None:
 
 
 def test_quantiles_are_values_that_came_up() -> None:
-    assert [quantile(list(range(1, 101)), q) for q in (50, 90, 99)] == [50, 90, 99]
-    assert (quantile([], 50), quantile([4.0], 99)) == (None, 4.0)
+    assert [quantile(list(range(1, 101)), q, 100) for q in (50, 90, 99)] == [50, 90, 99]
+    assert (quantile([], 50, 0), quantile([4.0], 99, 1)) == (None, 4.0)
+
+
+def test_whoever_nobody_served_has_waited_for_ever() -> None:
+    sixty_served = [float(minutes) for minutes in range(1, 61)]
+    assert [quantile(sixty_served, q, 100) for q in (50, 60, 61, 90)] == [50, 60, None, None]
+    assert quantile([], 50, 3) is None
+
+
+def test_a_wait_without_an_end_is_called_one_and_has_the_longest_bar() -> None:
+    nobody, somebody = came_of([]), came_of(DAY, lasts_days=5)
+    assert nobody.document()["waited"]["routine"]["p50_minutes"] is None  # type: ignore[index]
+    root = ET.fromstring(drawn({"nobody": nobody, "six": somebody}, "a"))  # noqa: S314 - our own
+    texts = [one.text or "" for one in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert any(text.startswith("nobody: never / never, ") for text in texts)
+    assert not any(text.startswith("six: never") for text in texts)
+    bars = {one.get("fill"): float(one.get("width", 0)) for one in root.iter("{http://www.w3.org/2000/svg}rect")}
+    assert bars["#b9c6d3"] == bars["#4a6785"] > bars["#9fd3c0"] > 0
 
 
 def test_the_picture_can_be_read_and_has_every_number() -> None:
