@@ -158,6 +158,7 @@ FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"topics": [TYPED]}, "/topics/0"),
     ({"preferences": {"require": [TYPED]}}, "/preferences/require/0"),
     ({"preferences": {TYPED: []}}, "/preferences"),
+    ({"preferences": {"require": ["veteran"], "avoid": ["veteran"]}}, "/preferences/avoid"),
     ({"avoid_people": [TYPED * 20]}, "/avoid_people/0"),
     ({"avoid_people": [f"{TYPED}\u0000"]}, "/avoid_people/0"),
     ({"avoid_people": [TYPED] * 31}, "/avoid_people"),

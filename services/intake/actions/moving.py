@@ -22,6 +22,7 @@ from shared import anchors, clock, vault
 from shared.db import Transaction
 from shared.doors import Door
 from shared.errors import Problem, Refused
+from shared.events.intake import Wishes
 from shared.types import REGION, AgencyId, CaseId
 from shared.vault import DataKey, Keyring
 
@@ -112,7 +113,7 @@ def _request(case: Case, key: DataKey, typed: Named | None, *, code_hash: str, n
         # What was asked of a clinician alone goes to no peer.
         "want": "clinician" if isinstance(case.stage, NoPeer) else "peer",
         "choose": ask.choose,
-        "preferences": ask.wishes.model_dump(),
+        "preferences": _wished(ask.wishes),
         "release": ask.release,
         "language": ask.language,
         "notice": {"version": notice},
@@ -123,6 +124,12 @@ def _request(case: Case, key: DataKey, typed: Named | None, *, code_hash: str, n
     if typed is not None:
         said["about_me"] = typed.about_me
     return Request.model_validate(said)
+
+
+def _wished(wishes: Wishes) -> dict[str, tuple[str, ...]]:
+    """The wishes as they were stated; what an earlier version took as both wanted and avoided is wanted."""
+    wanted = {*wishes.require, *wishes.prefer}
+    return wishes.model_dump() | {"avoid": tuple(token for token in wishes.avoid if token not in wanted)}
 
 
 async def _unwanted(

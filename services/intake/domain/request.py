@@ -18,6 +18,8 @@ from pydantic import (
     PrivateAttr,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -96,6 +98,13 @@ class Preferences(_Part):
     require: tuple[Token, ...] = Field(default=(), max_length=10)
     prefer: tuple[Token, ...] = Field(default=(), max_length=10)
     avoid: tuple[Token, ...] = Field(default=(), max_length=10)
+
+    @field_validator("avoid")
+    @classmethod
+    def _nothing_that_is_wanted(cls, avoid: tuple[str, ...], known: ValidationInfo) -> tuple[str, ...]:
+        if set(avoid) & {*known.data.get("require", ()), *known.data.get("prefer", ())}:
+            raise PydanticCustomError("also_wanted", "wanted as well")
+        return avoid
 
 
 class AboutMe(_Part):

@@ -87,6 +87,21 @@ async def test_scenario_44_a_deputy_at_the_citys_door_is_taken_to_the_sheriff_an
     assert await front.sql.fetchval("SELECT agency_id FROM cases WHERE case_id = $1", case) == sheriff.agency_id
 
 
+async def test_every_wish_goes_along(front: Front) -> None:
+    await county(front)
+    wishes = {"require": ["other_agency"], "prefer": ["veteran"], "avoid": ["faith", "retired"]}
+    code, old = await front.begun(preferences=wishes)
+    # As an earlier version took it: what is both wanted and avoided is wanted.
+    await front.sql.execute(
+        """UPDATE requests SET state = jsonb_set(state, '{ask,wishes,avoid}', '["faith", "veteran", "retired"]')"""
+    )
+    answer, _ = await moved(front, code)
+    assert answer.status == 201, answer.body
+    (case,) = [one for one in await front.cases() if one != old]
+    (submitted,) = [one for one in await front.facts(case) if isinstance(one, RequestSubmitted)]
+    assert submitted.ask.wishes.model_dump(mode="json") == wishes
+
+
 @pytest.mark.parametrize(
     ("changed", "status", "slug"),
     [
