@@ -61,6 +61,46 @@ async def test_asking_choosing_and_taking_it_back(tour: Tour) -> None:
     await visitor.sound("over")
 
 
+async def test_wishing_for_nobody_but_a_peer_of_another_agency(tour: Tour) -> None:
+    visitor, words, page = await tour.visitor(), tour.words, tour.words["page"]
+    wanted = {"other_agency": "require", "rank:command": "avoid", "experience:shooting": "prefer"}
+    said = {words["wishes"][token]: words["wish"][choice] for token, choice in wanted.items()}
+
+    async def stands() -> dict[str, str]:
+        assert await visitor.page.locator("details[open]").filter(has_text=page["peer_who"]).count() == 1
+        return {label: await visitor.picked(label) for label in said}
+
+    await visitor.open(tour.home)
+    await visitor.enter(page["next_1"])
+    await visitor.tab_to(visitor.page.locator("summary").filter(has_text=page["peer_who"]))
+    await visitor.page.keyboard.press("Enter")
+    for label, choice in said.items():
+        await visitor.pick(label, choice)
+    await visitor.choose(page["reach_call"])
+    await visitor.enter(page["next_2"])
+    await visitor.sound("ask-2-wishes-problem")
+    assert await stands() == said
+    await visitor.type(page["address"], "801-555-0142")
+    await visitor.enter(page["next_2"])
+    await visitor.sound("ask-3-wishes")
+    await visitor.enter(page["back_to_two"])
+    await visitor.sound("ask-2-again")
+    assert await stands() == said
+    await visitor.enter(page["back_to_one"])
+    await visitor.sound("ask-1-again")
+    await visitor.enter(page["next_1"])
+    assert await stands() == said
+    await visitor.enter(page["next_2"])
+    told = await visitor.page.locator("main li").all_inner_texts()
+    assert {f"{choice}: {label}" for label, choice in said.items()} <= {*told}
+    requester = await sent(tour, visitor)
+    await requester.until("unserved")
+    await visitor.enter(page["see_case"])
+    await visitor.sound("case-wishes")
+    assert page["wished_only"] in await visitor.page.inner_text("main")
+    await tour.over(requester)
+
+
 async def test_coming_back_with_a_wrong_code(tour: Tour) -> None:
     visitor, page = await tour.visitor(), tour.words["page"]
     await visitor.open(f"{tour.home}/case")

@@ -101,6 +101,21 @@ class Visitor:
         await self.tab_to(self.page.get_by_label(label, exact=True))
         await self.page.keyboard.press("Space")
 
+    async def pick(self, label: str, choice: str) -> None:
+        """Tab to the list of this label and go down to the choice."""
+        wanted = self.page.get_by_label(label, exact=True)
+        await self.tab_to(wanted)
+        for _ in range(10):
+            if await self.picked(label) == choice:
+                return
+            await self.page.keyboard.press("ArrowDown")
+        raise AssertionError(f"no arrow leads to {choice} of {label}")
+
+    async def picked(self, label: str) -> str:
+        """What stands in the list of this label."""
+        wanted = self.page.get_by_label(label, exact=True)
+        return (await wanted.locator("option:checked").inner_text()).strip()
+
     async def choose(self, label: str) -> None:
         """Tab into the group of this radio button and go down until it is chosen."""
         wanted = self.page.get_by_label(label, exact=True).first

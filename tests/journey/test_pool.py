@@ -14,7 +14,7 @@ from deploy.local.browser import Answer, Browser
 from deploy.local.cast import LAKESIDE, RIVERTON
 from services.intake.domain.agency import day_of
 from shared import clock
-from shared.events.intake import CaseClosed, RequestSubmitted
+from shared.events.intake import CaseClosed, RequestSubmitted, Wishes
 from shared.events.matching import NobodyFound, OfferMade, PeerAssigned
 from shared.types import CaseId, Role
 from tests.harness import town as towns
@@ -115,6 +115,32 @@ async def test_scenario_32_an_officer_of_a_small_agency_talks_to_a_peer_of_anoth
     await town.seen.first(CaseClosed, case=case)
     await walk.purged(town.local, case)
     assert await sql.fetchval("SELECT open FROM matching.peer_load WHERE peer_id = $1", bearer) == 0
+
+
+async def test_who_says_on_the_page_only_another_agency_is_met_by_a_lent_peer_and_by_nobody_of_their_own(
+    both: Town,
+) -> None:
+    town = both
+    await borrowed(town)
+    browser, mails = Browser(), {one: len(await town.region.mails(to=one)) for one in everybody_of_riverton()}
+    page = await browser.get(f"{town.region.url('intake')}/a/riverton")
+    page = await browser.submit(page.form(has="urgency"), {"urgency": "urgent"})
+    page = await browser.submit(page.form(has="wish:other_agency"), {"wish:other_agency": "require"})
+    assert "Only: is from another agency" in page.seen
+    form = page.form(has="kept_code")
+    assert (await browser.submit(form, {"read": "yes", "kept_code": "yes"})).status == 201
+    requester = walk.Requester(town.region.url("intake"), form.values["code"], "")
+    record, submitted = await town.seen.first(RequestSubmitted)
+    assert submitted.ask.wishes == Wishes(require=("other_agency",))
+    case = CaseId(record.envelope.subject)
+    await town.answer(await town.mail("/m/", to=[GAIL.contact]), "decline")
+    _, nobody = await town.seen.first(NobodyFound, case=case)
+    await requester.until("unserved")
+    # One was asked and nobody else; coordinators of the own agency are not told, the region's duty is.
+    assert len([one for one in town.seen.of(case) if isinstance(one.fact, OfferMade)]) == 1
+    duty = await (await town.region.sql()).fetch("SELECT person_id FROM intake.people WHERE role = 'duty'")
+    assert {*nobody.recipients} == {one["person_id"] for one in duty}
+    assert {one: len(await town.region.mails(to=one)) for one in mails} == mails
 
 
 def everybody_of_riverton() -> list[str]:

@@ -16,6 +16,20 @@ Fields = Mapping[str, list[str]]
 OWN = frozenset({"screen", "version", "read", "kept_code"})
 """Fields of a screen itself, which are not handed on to the next."""
 
+WISH = "wish:"
+"""What the field of a wish begins with; the word that is wished for follows, and the value is the choice."""
+
+OLDER = "prefer"
+"""The field of a page that was opened before there was a choice: each of its words is preferred."""
+
+OF_SCREEN_TWO = frozenset(
+    {
+        *("choose", "channel", "address", "called", "safe_times", "leave_message", "release", "avoid_people"),
+        *("wanted_people", "supervisor", "unit", "unit_agreed", "me", "incident", "topics", "outreach"),
+    }
+)
+"""Fields of the second screen, beside those of wishes."""
+
 
 def one(fields: Fields, name: str, default: str = "") -> str:
     """The last value of a field, without blanks around it."""
@@ -25,7 +39,35 @@ def one(fields: Fields, name: str, default: str = "") -> str:
 def kept(fields: Fields, *, but: Fields | None = None) -> dict[str, list[str]]:
     """What the next screen carries on in hidden fields."""
     left_out = OWN | set(but or ())
-    return {name: values for name, values in fields.items() if name not in left_out}
+    return {name: values for name, values in _settled(fields).items() if name not in left_out}
+
+
+def of_screen_two(fields: Fields) -> dict[str, list[str]]:
+    """What was said on the second screen, for when it is shown again."""
+    return {name: said for name, said in _settled(fields).items() if name in OF_SCREEN_TWO or name.startswith(WISH)}
+
+
+def _settled(fields: Fields) -> dict[str, list[str]]:
+    """The fields with each wish that was chosen in one of its own, and none for what does not matter."""
+    others = {name: said for name, said in fields.items() if name != OLDER and not name.startswith(WISH)}
+    return others | {f"{WISH}{token}": [choice] for token, choice in chosen(fields).items()}
+
+
+def chosen(fields: Fields) -> dict[str, str]:
+    """Which wishes stand in a form, each with its choice.
+
+    What is chosen goes before what a page has said that knew no choice yet.
+    """
+    older = dict.fromkeys(fields.get(OLDER, ()), "prefer")
+    now = {name.removeprefix(WISH): one(fields, name) for name in fields if name.startswith(WISH)}
+    return {token: choice for token, choice in (older | now).items() if choice}
+
+
+def _preferences(fields: Fields) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for token, choice in chosen(fields).items():
+        found.setdefault(choice, []).append(token)
+    return found
 
 
 def request_of(fields: Fields) -> Request:
@@ -39,7 +81,7 @@ def request_of(fields: Fields) -> Request:
         "choose": one(fields, "choose", "anyone"),
         "release": one(fields, "release", "on_accept"),
         "topics": list(fields.get("topics", [])),
-        "preferences": {"prefer": list(fields.get("prefer", []))},
+        "preferences": _preferences(fields),
         "avoid_people": _lines(fields, "avoid_people"),
         "wanted_people": _lines(fields, "wanted_people"),
         "code_hash": hash_of(one(fields, "code")),

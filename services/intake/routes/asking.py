@@ -13,35 +13,16 @@ from starlette.responses import HTMLResponse, Response
 
 from services.intake.domain import codes
 from services.intake.domain.request import Request as Asking
+from services.intake.domain.wishes import GROUPS, wished
 from services.intake.routes import ask
 from services.intake.routes.ask import Fields, one
 from services.intake.routes.sheets import Sheets
 from services.intake.routes.speech import local_time
 from shared.errors import Refused
+from shared.events.intake import Wishes
+from shared.events.policy import Capabilities
 from shared.http.forms import read_form
 from shared.types import Relation
-
-OF_SCREEN_TWO = frozenset(
-    {
-        "choose",
-        "channel",
-        "address",
-        "called",
-        "safe_times",
-        "leave_message",
-        "release",
-        "avoid_people",
-        "wanted_people",
-        "supervisor",
-        "unit",
-        "unit_agreed",
-        "me",
-        "incident",
-        "prefer",
-        "topics",
-        "outreach",
-    }
-)
 
 
 def add_asking(routes: APIRouter, sheets: Sheets) -> None:
@@ -68,6 +49,10 @@ def add_asking(routes: APIRouter, sheets: Sheets) -> None:
                 return await _after_two(sheets, request, slug, fields)
             case "three":
                 return await _after_three(sheets, request, slug, fields)
+            case "back_to_one":
+                return await _screen_one(sheets, request, slug, fields, code=code)
+            case "back_to_two":
+                return await _screen_two(sheets, request, slug, fields)
             case _:
                 raise Refused("form-malformed", HTTPStatus.BAD_REQUEST)
 
@@ -93,9 +78,15 @@ async def _screen_one(
         nonce=sheets.nonce(code, f"ask:{slug}"),
         fields=fields,
         urgencies=urgencies,
-        direct=[one.value for one in Relation if program.direct(one)],
+        direct=_direct(program),
+        kept=ask.of_screen_two(fields),
         problems=problems,
     )
+
+
+def _direct(program: Capabilities) -> list[str]:
+    """To whom a clinician of this program is open without a peer in between."""
+    return [one.value for one in Relation if program.direct(one)]
 
 
 async def _one_again(sheets: Sheets, request: Request, slug: str, fields: Fields, error: ValidationError) -> Response:
@@ -116,40 +107,61 @@ async def _after_one(sheets: Sheets, request: Request, slug: str, fields: Fields
     agency, program = await sheets.desk.program(slug)
     sheets.speak(request, agency, fields)
     try:
-        wanted = ask.request_of(fields)
+        # What comes back from the second screen is looked at when that one is sent.
+        wanted = ask.request_of(ask.kept(fields, but=ask.of_screen_two(fields)))
     except ValidationError as error:
         return await _one_again(sheets, request, slug, fields, error)
     if wanted.direct and not program.direct(wanted.relation):
         return await _no_clinician(sheets, request, slug, fields)
-    return sheets.page(request, "ask_two.html", kept=ask.kept(fields), fields={})
+    return await _screen_two(sheets, request, slug, fields)
+
+
+async def _screen_two(
+    sheets: Sheets,
+    request: Request,
+    slug: str,
+    fields: Fields,
+    *,
+    problems: Sequence[str] = (),
+    status: int = HTTPStatus.OK,
+) -> HTMLResponse:
+    _, program = await sheets.desk.program(slug)
+    of_two = ask.of_screen_two(fields)
+    return sheets.page(
+        request,
+        "ask_two.html",
+        status=status,
+        kept=ask.kept(fields, but=of_two),
+        fields=of_two,
+        wishes=GROUPS,
+        chosen=ask.chosen(fields),
+        clinician=one(fields, "relation") in _direct(program),
+        problems=problems,
+    )
 
 
 async def _after_two(sheets: Sheets, request: Request, slug: str, fields: Fields) -> Response:
     try:
         wanted = ask.request_of(fields)
     except ValidationError as error:
-        return sheets.page(
-            request,
-            "ask_two.html",
-            status=HTTPStatus.UNPROCESSABLE_ENTITY,
-            kept={name: values for name, values in ask.kept(fields).items() if name not in OF_SCREEN_TWO},
-            fields=fields,
-            problems=ask.told(error, sheets.words(request)["fields"]),
-        )
-    return await _screen_three(sheets, request, slug, fields, wanted.relation)
+        problems = ask.told(error, sheets.words(request)["fields"])
+        status = HTTPStatus.UNPROCESSABLE_ENTITY
+        return await _screen_two(sheets, request, slug, fields, problems=problems, status=status)
+    return await _screen_three(sheets, request, slug, fields, wanted)
 
 
 async def _screen_three(
-    sheets: Sheets, request: Request, slug: str, fields: Fields, relation: Relation, *, problem: str = ""
+    sheets: Sheets, request: Request, slug: str, fields: Fields, wanted: Asking, *, problem: str = ""
 ) -> Response:
     agency = await sheets.desk.agency(slug)
     sheets.speak(request, agency, fields)
-    notice = sheets.desk.notices.current(agency.jurisdiction, relation, sheets.language(request))
+    notice = sheets.desk.notices.current(agency.jurisdiction, wanted.relation, sheets.language(request))
     return sheets.page(
         request,
         "ask_three.html",
         status=HTTPStatus.CONFLICT if problem else HTTPStatus.OK,
         kept=ask.kept(fields),
+        wished=wished(Wishes(**wanted.preferences.model_dump())),
         notice=notice,
         shown_code=codes.spaced(one(fields, "code")),
         problems=[problem] if problem else (),
@@ -169,7 +181,7 @@ async def _after_three(sheets: Sheets, request: Request, slug: str, fields: Fiel
         if refused.slug != "notice-changed":
             raise
         problem = sheets.words_for(request, refused.slug)
-        return await _screen_three(sheets, request, slug, fields, wanted.relation, problem=problem)
+        return await _screen_three(sheets, request, slug, fields, wanted, problem=problem)
 
 
 async def _sent(sheets: Sheets, request: Request, slug: str, wanted: Asking, code: str) -> Response:

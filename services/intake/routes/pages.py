@@ -19,6 +19,8 @@ from services.intake.actions.requester import Peer, View
 from services.intake.domain import codes
 from services.intake.domain.acts import Act, Another, AskPeer, Choose, Close, Emergency, Release, Unconsented, Wait
 from services.intake.domain.agency import Agency
+from services.intake.domain.case import Asked, Choosing, Searching, Unserved
+from services.intake.domain.wishes import wished
 from services.intake.routes import ask
 from services.intake.routes.ask import Fields, one
 from services.intake.routes.asking import add_asking
@@ -45,6 +47,9 @@ ACTS: Mapping[str, Act] = {
     "emergency": Emergency(),
 }
 """What a button does, by the last segment of its address; those that need more than that stand apart."""
+
+BEFORE_A_PEER = Searching, Choosing, Asked, Unserved
+"""As long as nobody has said yes, the page says what was wished for."""
 
 ONCE = frozenset({"release", "another-peer", "close", "peer", "clinician", "emergency"})
 """Buttons that a second tap must not repeat."""
@@ -164,6 +169,7 @@ async def _case_page(
         on_duty=view.on_duty,
         clinician=view.clinician,
         coaching=coaching_of(view.case.ask, sheets.words(request)),
+        wished=wished(view.case.ask.wishes) if isinstance(view.case.stage, BEFORE_A_PEER) else (),
         kinds=view.case.given,
         given=view.given,
         today=clock.now().date(),
