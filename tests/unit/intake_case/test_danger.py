@@ -13,7 +13,7 @@ from services.intake.domain.course import heard
 from services.intake.domain.status import sentences
 from shared.errors import Refused
 from shared.events import Fact
-from shared.events.intake import ContactReleased, ContactReleasedInCrisis, CrisisRaised, RequestSubmitted
+from shared.events.intake import ContactReleased, ContactReleasedInCrisis, CrisisRaised, RequestSubmitted, Wishes
 from shared.events.referral import HumanContactConfirmed, LadderAcknowledged, LadderEnded, LadderGivenBack, RungPaged
 from shared.types import PersonId, Urgency
 from tests.unit.intake_case.given import (
@@ -65,6 +65,13 @@ def test_danger_makes_an_emergency_of_the_case_and_tells_all_that_others_need() 
         "on_accept",
         180,
     )
+
+
+@pytest.mark.parametrize("before", [[], [offered()], [NOBODY]])
+def test_whatever_is_wished_of_a_peer_the_same_people_are_paged_at_once(before: list[object]) -> None:
+    only = case(wishes=Wishes(require=("other_agency",), avoid=("veteran",)))
+    found = [facts_of(folded(start, before), PRESSED)[0] for start in (only, case())]
+    assert [one.rungs for one in found if isinstance(one, CrisisRaised)] == [((DOC,), (DUTY,))] * 2
 
 
 def test_what_the_case_may_do_stays_as_it_was_stamped() -> None:

@@ -1,19 +1,22 @@
 """What a requester wishes of a peer: every wish and every choice of the form, and what the API says against it."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from services.intake.domain.acts import AskPeer
 from services.intake.domain.request import Request
 from services.intake.domain.wishes import CHOICES, GROUPS, WISHES, wished
 from services.intake.routes import ask
 from services.intake.routes.desk import PAGES
 from services.intake.routes.speech import read_speech
-from shared.events.intake import Wishes
+from shared.events.intake import RequestSubmitted, Wishes
 from shared.http.problems import problems_of
+from tests.unit.intake_case.given import direct, facts_of
 from tests.unit.intake_case.test_request import BODY, CODE, FORM, places
 
 GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "agency-it.md"
@@ -110,6 +113,14 @@ def test_wishes_are_told_in_the_order_of_the_page_and_others_after_them() -> Non
         ("avoid", "faith"),
         ("require", "night_shift"),
     ]
+
+
+def test_who_asks_for_a_peer_after_a_clinician_has_their_wishes_still() -> None:
+    wanted = Wishes(require=("other_agency",), prefer=("veteran",), avoid=("faith",))
+    start = direct()
+    (asked,) = facts_of(replace(start, ask=start.ask.model_copy(update={"wishes": wanted})), AskPeer())
+    assert isinstance(asked, RequestSubmitted)
+    assert asked.ask.wishes == wanted
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
