@@ -49,6 +49,11 @@ class Peer(NamedTuple):
         return self.agency_zone or self.time_zone
 
     @property
+    def says(self) -> frozenset[str]:
+        """What this peer says of themselves, the language of the directory's column among it."""
+        return self.attributes | {f"language:{language_of(self.language)}"}
+
+    @property
     def useful(self) -> bool:
         """May be asked or told anything at all."""
         return self.active and self.verified
@@ -62,6 +67,11 @@ class Peer(NamedTuple):
     def coordinates(self) -> bool:
         """Is told, as a count, that nobody was found."""
         return self.useful and self.role == Role.COORDINATOR
+
+
+def language_of(tag: str) -> str:
+    """The language of a BCP 47 tag, without region or script."""
+    return tag.partition("-")[0].lower()
 
 
 @lru_cache(maxsize=4096)

@@ -21,7 +21,7 @@ from uuid import UUID
 
 from services.matching.domain.eligibility import suits, trained
 from services.matching.domain.loads import IDLE, Ledger, Load
-from services.matching.domain.people import Calendar, Peer
+from services.matching.domain.people import Calendar, Peer, language_of
 from services.matching.domain.roster import Roster, point
 from shared.events.intake import Ask
 from shared.types import OTHER_AGENCY, PersonId, Relation, Urgency
@@ -94,11 +94,6 @@ def cap_of(ask: Ask) -> int:
     return ask.policy.crisis_cases_per_peer if is_crisis(ask) else ask.policy.open_cases_per_peer
 
 
-def language_of(tag: str) -> str:
-    """The language of a BCP 47 tag, without region or script."""
-    return tag.partition("-")[0].lower()
-
-
 def tier(peer: Peer, ask: Ask) -> int:
     """How far a search has to widen for this peer: 0 at once, 1 and 2 when nobody nearer is there.
 
@@ -116,12 +111,11 @@ def tier(peer: Peer, ask: Ask) -> int:
 
 def stated(peer: Peer, ask: Ask, *, trained_now: bool) -> dict[str, float]:
     """The parts of the order that load does not touch, without those that are nothing."""
-    language, weights = language_of(ask.language), ask.policy.weights
-    speaks = language_of(peer.language) == language or f"language:{language}" in peer.attributes
+    says, weights = peer.says, ask.policy.weights
     shares = {
-        "prefer": weights.prefer * len(peer.attributes.intersection(ask.wishes.prefer)),
-        "avoid": weights.avoid * len(peer.attributes.intersection(ask.wishes.avoid)),
-        "language": weights.language * speaks,
+        "prefer": weights.prefer * len(says.intersection(ask.wishes.prefer)),
+        "avoid": weights.avoid * len(says.intersection(ask.wishes.avoid)),
+        "language": weights.language * (f"language:{language_of(ask.language)}" in says),
         "trained": weights.trained * trained_now,
     }
     return {name: share for name, share in shares.items() if share}

@@ -69,6 +69,12 @@ def test_a_weight_of_the_policy_changes_who_comes_first() -> None:
     assert first(people, ask(wishes=wishes, stamped={"weights": {"prefer": 0.5}})) == BEN
 
 
+def test_the_column_of_the_language_says_it_as_well_as_an_attribute_does() -> None:
+    people = [peer(ANA, language="es-US"), peer(BEN), peer(CEM, attributes=("language:es",))]
+    assert set(order(people, ask(wishes=Wishes(require=("language:es",))))) == {ANA, CEM}
+    assert order(people, ask(wishes=Wishes(avoid=("language:es",))))[0] == BEN
+
+
 def test_who_is_wanted_comes_first_whatever_they_carry_and_never_over_a_bar_or_a_cap() -> None:
     people, wanting = [peer(ANA), peer(BEN)], ask(wanted=(ANA,))
     busy = {ANA: Load(open=3, asked=40)}
