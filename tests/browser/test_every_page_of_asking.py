@@ -309,6 +309,31 @@ async def test_keeping_the_team_on_its_page(tour: Tour) -> None:
     assert await visitor.page.locator("main").is_visible()
 
 
+async def test_saying_on_the_teams_page_who_must_not_meet(tour: Tour) -> None:
+    say = read_words(PAGES / "team.toml")[tour.language]
+    visitor = await tour.visitor()
+    await visitor.open(f"{tour.home}/team")
+    await visitor.type(say["enter"], tour.stage.demo.keys[tour.town.slug])
+    await visitor.enter(say["open"])
+    await visitor.enter(say["conflicts_open"])
+    await visitor.sound("team-conflicts")
+    await visitor.tick(say["conflict_relatives"])
+    await visitor.type(say["conflict_people"], "Nobody At All")
+    await visitor.enter(say["conflict_keep"])
+    await visitor.sound("team-conflicts-wrong")
+    assert "Nobody At All" in await visitor.page.locator("#problem").inner_text()
+    people = [next(one.name for one in tour.town.people if one.role == role) for role in ("member", "peer")]
+    await visitor.type(say["conflict_people"], "\n".join(people))
+    await visitor.enter(say["conflict_keep"])
+    await visitor.sound("team-conflicts-kept")
+    assert await visitor.page.get_by_role("status").inner_text() == say["conflict_kept"]
+    content = await visitor.page.content()
+    assert not any(one in content for one in people)
+    await visitor.tick(say["conflicts_sure"])
+    await visitor.enter(say["conflicts_forget"])
+    await visitor.sound("team-conflicts-forgotten")
+
+
 async def test_going_on_with_another_agency(tour: Tour) -> None:
     page, other = tour.words["page"], "cumbre" if tour.language == "en" else "summit"
     visitor = await tour.case_page(await tour.ask(urgency="routine", choose="shortlist"))

@@ -160,8 +160,10 @@ class Visitor:
         waiting: list[str] = await self.page.evaluate(
             """controls => [...document.querySelectorAll(controls)].map((one, at) => {
                 one.dataset.at = at;
-                const rest = one.type === 'radio' && !one.checked && document.querySelector(
-                    `input[type=radio][name="${one.name}"]:checked`);
+                // Of a group Tab reaches the one that is chosen, or the first.
+                const group = `input[type=radio][name="${one.name}"]`;
+                const rest = one.type === 'radio' && one !== (document.querySelector(`${group}:checked`)
+                    || document.querySelector(group));
                 return rest ? '' : `${one.tagName} ${one.name || one.textContent.trim().slice(0, 30)}`;
             })""",
             CONTROLS,

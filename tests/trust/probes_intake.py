@@ -246,15 +246,19 @@ async def swapping(world: World) -> AsyncIterator[Pair]:
 
 
 async def conflicting(world: World) -> AsyncIterator[Pair]:
-    """A person of another agency is nobody here, by whatever they are called."""
+    """A person of another agency is nobody here, by whatever they are called: in a whole list, or one more in it."""
     key, theirs = world.mine.agency.key, world.theirs
 
     def listed(person: str) -> Call:
         said = {"conflicts": [{"kind": "evaluator", "people": [person]}]}
         return api("PUT", CONFLICTS, said, bearer=key, If_None_Match="*")
 
+    def added(person: str) -> Call:
+        return api("POST", CONFLICTS, {"kind": "evaluator", "people": [person]}, bearer=key)
+
     for one in (*theirs.persons, *(str(one["name"]) for one in theirs.agency.people)):
         yield Pair(listed(one), listed(str(uuid4())))
+        yield Pair(added(one), added(str(uuid4())))
 
 
 async def borrowing(world: World) -> AsyncIterator[Pair]:
@@ -458,6 +462,9 @@ PROBES: Mapping[Door, Probe | Nothing] = {
     ("PUT", CONFLICTS): all_of(
         bearers("PUT", CONFLICTS, {"conflicts": []}, codes=False, If_None_Match="*"), conflicting
     ),
+    ("POST", CONFLICTS): all_of(
+        bearers("POST", CONFLICTS, {"kind": "evaluator", "people": ["x"]}, codes=False), conflicting
+    ),
     **{
         (method, f"{AVAILABILITY}/{{person_ref}}"): all_of(
             bearers(method, f"{AVAILABILITY}/x", {"entries": []} if method == "PUT" else None, codes=False),
@@ -478,6 +485,9 @@ PROBES: Mapping[Door, Probe | Nothing] = {
     ("GET", "/a/{slug}/team/person"): of_the_team("/person?ref=P1", None),
     ("POST", "/a/{slug}/team/person"): of_the_team("/person", {"was": "P1", "act": "remove"}),
     ("POST", "/a/{slug}/team/away"): of_the_team("/away", {"ref": "P1", "start": "2030-01-01", "end": "2030-01-02"}),
+    ("GET", "/a/{slug}/team/conflicts"): of_the_team("/conflicts", None),
+    ("POST", "/a/{slug}/team/conflicts"): of_the_team("/conflicts", {"kind": "evaluator", "people": "P1"}),
+    ("POST", "/a/{slug}/team/conflicts/none"): of_the_team("/conflicts/none", {"sure": "yes"}),
     ("POST", "/a/{slug}/team/pool"): of_the_team("/pool", {"peer": str(uuid4()), "act": "take"}),
     ("POST", "/a/{slug}/team/drill"): of_the_team("/drill", {}),
     ("POST", "/a/{slug}/team/leave"): of_the_team("/leave", {}),

@@ -67,6 +67,7 @@ class Office:
             Place("PUT", "/v1/agency/tally", False, key),
             Place("POST", "/v1/agency/availability/swaps", False, key),
             Place("PUT", "/v1/agency/conflicts", False, key | {"If-None-Match": "*"}),
+            Place("POST", "/v1/agency/conflicts", False, key),
             Place("PUT", "/v1/agency/pool", False, key | {"If-None-Match": "*"}),
             Place("POST", DRILLS, False, key | {"Idempotency-Key": "a-drill-of-mine"}),
             Place("POST", "/v1/agency/keys", False, key | {"Idempotency-Key": "a-key-of-mine"}),

@@ -1,22 +1,24 @@
-"""An agency's conflicts of interest: taken whole, kept as keyed hashes, obeyed by open cases too, and never told."""
+"""An agency's conflicts of interest: taken whole or one by one, kept as keyed hashes, obeyed at once, told to none."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
 from services.intake.actions import names
 from services.intake.actions.barring import person_id
+from services.intake.domain import conflicts as domain
+from services.intake.domain.agency import Agency
 from services.intake.domain.conflicts import Conflicts
-from services.intake.domain.directory import index_of, lent_reference
+from services.intake.domain.directory import index_of, lent_reference, normalised
 from services.intake.store import agencies as agency_store
 from services.intake.store import bars as store
 from services.intake.store.bars import Conflict
 from shared import audit
-from shared.db import Database
+from shared.db import Database, Transaction
 from shared.errors import Problem, Refused
 from shared.types import AgencyId
 from shared.vault import Keyring
@@ -57,14 +59,14 @@ def _kept(
 ) -> list[Conflict]:
     """The list as it is kept."""
     return [
-        Conflict(
-            kind=one.kind,
-            people=tuple(dict.fromkeys(chosen[at, place] for place in range(len(one.people)))),
-            incident=index_of(key, agency_id, "incident", one.reference) if one.reference else None,
-            until=one.until,
-        )
+        _row(key, agency_id, one, [chosen[at, place] for place in range(len(one.people))])
         for at, one in enumerate(wanted.conflicts)
     ]
+
+
+def _row(key: bytes, agency_id: AgencyId, one: domain.Conflict, people: Sequence[bytes]) -> Conflict:
+    incident = index_of(key, agency_id, "incident", one.reference) if one.reference else None
+    return Conflict(one.kind, tuple(dict.fromkeys(people)), incident, one.until)
 
 
 async def put_conflicts(
@@ -94,10 +96,74 @@ async def put_conflicts(
             raise Refused("conflicts-invalid", 422, tuple(Problem(one, "unknown-person") for one in unknown[:200]))
         kept = _kept(key, agency_id, wanted, {place: indexes[0] for place, indexes in found.items()})
         await store.replace_conflicts(tx, agency_id, kept)
-        revision = await agency_store.next_conflicts_revision(tx, agency_id)
-        await names.again(tx, [agency_id])
-        if agency.conflicts_revision == 0:
-            # A request that was being taken has seen no list, so that nothing looks at it once more if it names nobody.
-            await names.again(tx, [agency_id], after=LONGEST_TAKING)
-        await audit.record(tx, [audit.Entry(agency_id, "conflicts.replaced", actor=actor)])
+        revision = await _obeyed(tx, agency, audit.Entry(agency_id, "conflicts.replaced", actor=actor))
     return Kept(len(kept), len({person for one in kept for person in one.people}), revision)
+
+
+async def add_conflict(
+    db: Database,
+    keyring: Keyring,
+    wanted: domain.Conflict,
+    *,
+    agency_id: AgencyId,
+    actor: UUID,
+    by_name: bool = False,
+) -> int:
+    """Add one to the agency's list, which otherwise stays as it is; open cases obey as with `put_conflicts`.
+
+    The same again is kept once, and everything but the list goes on as if it were new: nobody learns that it stood
+    there. `by_name`: people may be called by their names as well. Returns the list's revision. Raises `Refused` 422
+    `conflicts-invalid`: at a person `unknown-person` or `several-people`, `too-few` people, `too-many` in the list.
+    """
+    key = keyring.derived("index")
+    async with db.transaction([agency_id]) as tx:
+        agency = await agency_store.lock_agency(tx, agency_id)
+        if agency is None:
+            raise Refused("not-found", 404)
+        one = _row(key, agency_id, wanted, await _meant(tx, key, agency_id, wanted.people, by_name=by_name))
+        if wanted.kind in domain.BETWEEN and len(one.people) == 1:
+            raise Refused("conflicts-invalid", 422, (Problem("/people", "too-few"),))
+        conflicts, people = await store.add_conflict(tx, agency_id, one)
+        if conflicts > domain.MAX_CONFLICTS or people > domain.MAX_NAMED:
+            raise Refused("conflicts-invalid", 422, (Problem("", "too-many"),))
+        return await _obeyed(tx, agency, audit.Entry(agency_id, "conflicts.added", actor=actor))
+
+
+async def _meant(
+    tx: Transaction, key: bytes, agency_id: AgencyId, people: Sequence[str], *, by_name: bool
+) -> list[bytes]:
+    """Whom each of these texts means, by reference or else by name. Raises `Refused` 422 with whoever is not clear."""
+    references = [_candidates(key, agency_id, person) for person in people]
+    known = await store.known_refs(tx, agency_id, [index for indexes in references for index in indexes])
+    called = await _called(tx, key, agency_id, people) if by_name else {}
+    found: list[bytes] = []
+    problems = []
+    for place, (person, indexes) in enumerate(zip(people, references, strict=True)):
+        meant = [one for one in indexes if one in known][:1] or called.get(person, [])
+        if len(meant) == 1:
+            found += meant
+        else:
+            problems.append(Problem(f"/people/{place}", "several-people" if meant else "unknown-person"))
+    if problems:
+        raise Refused("conflicts-invalid", 422, tuple(problems))
+    return found
+
+
+async def _called(
+    tx: Transaction, key: bytes, agency_id: AgencyId, people: Sequence[str]
+) -> Mapping[str, Sequence[bytes]]:
+    """By each text that may be a name: the references of everybody who has it."""
+    names_of = {one: index_of(key, agency_id, "name", one) for one in people if normalised("name", one)}
+    pairs = await store.refs_of_names(tx, agency_id, list(names_of.values()))
+    return {person: [ref for name, ref in pairs if name == index] for person, index in names_of.items()}
+
+
+async def _obeyed(tx: Transaction, agency: Agency, entry: audit.Entry) -> int:
+    """The list has changed: open cases are looked at again. Returns its revision; `agency` is as it was before."""
+    revision = await agency_store.next_conflicts_revision(tx, agency.agency_id)
+    await names.again(tx, [agency.agency_id])
+    if agency.conflicts_revision == 0:
+        # A request that was being taken has seen no list, so that nothing looks at it once more if it names nobody.
+        await names.again(tx, [agency.agency_id], after=LONGEST_TAKING)
+    await audit.record(tx, [entry])
+    return revision

@@ -19,6 +19,8 @@ MAX_CONFLICTS = 2000
 MAX_PEOPLE = 500
 MAX_NAMED = 50_000
 """People in all conflicts together."""
+BETWEEN: frozenset[Kind] = frozenset({"investigation", "relatives"})
+"""Kinds that are between people: of one alone they say nothing."""
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
 
 

@@ -15,6 +15,7 @@ from services.intake.routes.ask import one
 from services.intake.routes.desk import PAGES
 from services.intake.routes.sheets import Sheets
 from services.intake.routes.speech import read_words
+from services.intake.routes.team_conflicts import add_conflicts
 from services.intake.routes.team_forms import add_forms
 from services.intake.routes.team_person import add_person
 from services.intake.routes.team_room import Opened, Room
@@ -55,4 +56,5 @@ def router(sheets: Sheets) -> APIRouter:
     room.posts(routes, "tally", tally)
     add_forms(routes, room)
     add_person(routes, room)
+    add_conflicts(routes, room)
     return routes

@@ -95,8 +95,11 @@ class Room:
         self.cookie.put(response, session.sealed(secret, Session(slug, key), clock.now()))
         return response
 
-    def posts(self, routes: APIRouter, name: str, does: Does) -> None:
-        """A form at `/a/{slug}/team/<name>`: the entrance where nobody has entered; 400 for one that is not of ours."""
+    def posts(self, routes: APIRouter, name: str, does: Does, *, needs: str = "") -> None:
+        """A form at `/a/{slug}/team/<name>`: the entrance where nobody has entered; 400 for one that is not of ours.
+
+        `needs`: a scope that the key has to have beside those of the page.
+        """
 
         async def post(slug: str, request: Request) -> Response:
             fields = await read_form(request)
@@ -106,23 +109,39 @@ class Room:
             if who is None:
                 return self.entrance(request, status=HTTPStatus.UNAUTHORIZED)
             self.sheets.require_nonce(fields, key, f"team:{slug}")
-            return await does(Opened(request, slug, key, who, fields))
+            return await self._done(Opened(request, slug, key, who, fields), does, needs)
 
         routes.add_api_route(f"/a/{{slug}}/team/{name}", post, methods=["POST"], name=f"team-{name}")
 
-    def gets(self, routes: APIRouter, path: str, does: Does) -> None:
-        """A page at `/a/{slug}/team<path>`, or the entrance where nobody has entered."""
+    async def _done(self, opened: Opened, does: Does, needs: str) -> Response:
+        """Whoever has entered with a key that may less reads on the page that it may not this."""
+        if needs and needs not in opened.who.scopes:
+            problem = self.say(opened.request)["key_may_not"]
+            return await self.shown(opened, problem=problem, status=HTTPStatus.FORBIDDEN)
+        return await does(opened)
+
+    def gets(self, routes: APIRouter, path: str, does: Does, *, needs: str = "") -> None:
+        """A page at `/a/{slug}/team<path>`, or the entrance where nobody has entered; `needs` as for a form."""
 
         async def get(slug: str, request: Request) -> Response:
             self.sheets.speak(request, await self.sheets.desk.agency(slug))
             key = self.key(request, slug)
             who = await self.caller(slug, key)
-            return self.entrance(request) if who is None else await does(Opened(request, slug, key, who))
+            if who is None:
+                return self.entrance(request)
+            return await self._done(Opened(request, slug, key, who), does, needs)
 
         routes.add_api_route(f"/a/{{slug}}/team{path}", get, methods=["GET"], name=f"team{path}")
 
-    async def shown(self, opened: Opened, *, problem: str = "", told: Mapping[str, str] = NOTHING) -> Response:
-        """The whole page; `told` is what has just come of a form."""
+    async def shown(
+        self,
+        opened: Opened,
+        *,
+        problem: str = "",
+        status: int = HTTPStatus.UNPROCESSABLE_ENTITY,
+        told: Mapping[str, str] = NOTHING,
+    ) -> Response:
+        """The whole page; `told` is what has just come of a form, `status` that of a page with a problem."""
         desk, request, who = self.sheets.desk, opened.request, opened.who
         found = await team.look(desk.db, desk.keyring, agency_id=who.agency_id, actor=who.credential_id)
         lent = await pool.look(desk.db, desk.keyring, agency_id=who.agency_id, actor=who.credential_id)
@@ -130,8 +149,9 @@ class Room:
         return self.sheets.page(
             request,
             "team.html",
-            status=HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK,
+            status=status if problem else HTTPStatus.OK,
             say=self.say(request),
+            scopes=who.scopes,
             team=found,
             pool=lent,
             told=told,

@@ -187,6 +187,44 @@ async def replace_conflicts(tx: Transaction, agency_id: AgencyId, conflicts: Seq
     )
 
 
+_ADD = """
+INSERT INTO conflicts(agency_id, place, kind, ref_index, incident_index, until)
+SELECT $1, (SELECT coalesce(max(place) + 1, 0) FROM conflicts WHERE agency_id = $1), $2, u.ref, $4,
+       coalesce($5::date, 'infinity')
+  FROM unnest($3::bytea[]) u(ref)
+ WHERE NOT EXISTS (SELECT FROM conflicts
+                    WHERE agency_id = $1 AND kind = $2 AND incident_index IS NOT DISTINCT FROM $4
+                      AND until = coalesce($5::date, 'infinity')
+                    GROUP BY place HAVING array_agg(ref_index ORDER BY ref_index) = $3::bytea[])
+"""
+
+
+async def add_conflict(tx: Transaction, agency_id: AgencyId, one: Conflict) -> tuple[int, int]:
+    """One more of the agency's list, and nothing that stands there already; what counts no more goes.
+
+    The caller holds the agency's lock. Returns how many conflicts and people the list has now.
+    """
+    await tx.connection.execute(
+        "DELETE FROM conflicts WHERE agency_id = $1 AND until < (region.now() - interval '12 hours')::date", agency_id
+    )
+    await tx.connection.execute(_ADD, agency_id, one.kind, sorted(one.people), one.incident, one.until)
+    (row,) = await tx.connection.fetch(
+        "SELECT count(DISTINCT place) AS conflicts, count(*) AS people FROM conflicts WHERE agency_id = $1", agency_id
+    )
+    return row["conflicts"], row["people"]
+
+
+async def refs_of_names(tx: Transaction, agency_id: AgencyId, names: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+    """Who has one of these names in the directory, or is lent under it: pairs of the indexes of name and reference."""
+    rows = await tx.connection.fetch(
+        """SELECT name_index, ref_index FROM people
+            WHERE agency_id = $1 AND active AND name_index = ANY ($2::bytea[])""",
+        agency_id,
+        list(names),
+    )
+    return [(row["name_index"], row["ref_index"]) for row in rows]
+
+
 async def known_refs(tx: Transaction, agency_id: AgencyId, refs: Sequence[bytes]) -> set[bytes]:
     """Which of these references the agency's directory has, or had."""
     rows = await tx.connection.fetch(
