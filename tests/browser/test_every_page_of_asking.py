@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import pytest
 
@@ -303,10 +304,34 @@ async def test_keeping_the_team_on_its_page(tour: Tour) -> None:
     await visitor.enter(say["save"])
     await visitor.sound("team-person-wrong")
     await visitor.enter(say["back"])
+    await _a_swap(visitor, tour, say)
+    await visitor.enter(say["back"])
     await visitor.enter(say["drill_begin"])
     await visitor.sound("team-drill")
     await visitor.enter(say["drill_page"])
     assert await visitor.page.locator("main").is_visible()
+
+
+async def _a_swap(visitor: Visitor, tour: Tour, say: Mapping[str, str]) -> None:
+    """One peer gives another a time, after a first try without saying to whom; it is shown, and taken back."""
+    gives, takes = [one.name for one in tour.town.people if one.role == "peer"][:2]
+    await visitor.enter(say["change_whom"].format(name=gives))
+    times = {say["swap_start"]: "2027-03-02T22:00", say["swap_end"]: "2027-03-03T06:00"}
+    for label, moment in times.items():
+        await visitor.page.get_by_label(label, exact=True).fill(moment)
+    await visitor.enter(say["save_swap"])
+    await visitor.sound("team-swap-wrong")
+    assert say["wrong_takes"] in await visitor.page.locator("#problem").inner_text()
+    # What was typed is still there.
+    await visitor.tab_to(visitor.page.get_by_label(say["swap_takes"], exact=True))
+    await visitor.page.keyboard.type(takes)
+    await visitor.enter(say["save_swap"])
+    assert await visitor.page.locator("h1").inner_text() == gives
+    await visitor.sound("team-swap")
+    await visitor.tab_to(visitor.page.get_by_role("button", name=say["unsay"]).first)
+    async with visitor.page.expect_navigation():
+        await visitor.page.keyboard.press("Enter")
+    assert say["no_times"] in await visitor.page.inner_text("main")
 
 
 async def test_saying_on_the_teams_page_who_must_not_meet(tour: Tour) -> None:

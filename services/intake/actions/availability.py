@@ -42,12 +42,24 @@ def _calendar(kept: Kept) -> Calendar:
 
 async def read(db: Database, keyring: Keyring, agency_id: AgencyId, person_ref: str) -> Shown:
     """Raises `Refused` 404 for somebody who is not in the agency's program."""
+    found = await _found(db, keyring, agency_id, person_ref)
+    if found is None:
+        raise Refused("not-found", 404)
+    return found[0]
+
+
+async def ahead(db: Database, keyring: Keyring, agency_id: AgencyId, person_ref: str) -> Shown | None:
+    """As `read`, without single times that are over. None for somebody who is not in the agency's program."""
+    found = await _found(db, keyring, agency_id, person_ref)
+    return replace(found[0], calendar=still_ahead(found[0].calendar, found[1])) if found else None
+
+
+async def _found(db: Database, keyring: Keyring, agency_id: AgencyId, person_ref: str) -> tuple[Shown, datetime] | None:
+    """A person's calendar whole, and the region's time."""
     index = index_of(keyring.derived("index"), agency_id, "ref", person_ref)
     async with db.transaction([agency_id]) as tx:
-        kept = (await store.by_ref(tx, agency_id, [index])).get(index)
-    if kept is None:
-        raise Refused("not-found", 404)
-    return Shown(_calendar(kept), kept.told.time_zone, kept.told.revision)
+        kept, now = (await store.by_ref(tx, agency_id, [index])).get(index), await tx.now()
+    return (Shown(_calendar(kept), kept.told.time_zone, kept.told.revision), now) if kept else None
 
 
 async def put(

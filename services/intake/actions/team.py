@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.intake.actions import availability, directory
 from services.intake.actions.agencies import present
-from services.intake.actions.availability import Coverage
+from services.intake.actions.availability import Coverage, Shown
 from services.intake.domain.agency import Agency, day_of, month_of
 from services.intake.domain.policy import asks_training
 from services.intake.domain.tally import Month, whole
@@ -79,12 +79,31 @@ async def look(db: Database, keyring: Keyring, *, agency_id: AgencyId, actor: UU
     )
 
 
-async def person(
-    db: Database, keyring: Keyring, person_ref: str, *, agency_id: AgencyId, actor: UUID
-) -> tuple[int, Mapping[str, object] | None]:
-    """The directory's revision, and one person as it has them, or None; that somebody has read it is audited."""
+@dataclass(frozen=True)
+class Face:
+    """One person as the directory has them, and as they are there beside their hours.
+
+    `read`: the directory's revision. `times`: None for a mere member. `others`: who else is in the program, as pairs of
+    reference and name.
+    """
+
+    read: int
+    person: Mapping[str, object]
+    times: Shown | None
+    others: Sequence[tuple[str, str]]
+
+
+async def person(db: Database, keyring: Keyring, person_ref: str, *, agency_id: AgencyId, actor: UUID) -> Face | None:
+    """One person of the directory, or None; that somebody has read it is audited."""
     revision, people = await directory.read_directory(db, keyring, agency_id=agency_id, actor=actor)
-    return revision, next((one for one in people if one["person_ref"] == person_ref), None)
+    found = next((one for one in people if one["person_ref"] == person_ref), None)
+    if found is None:
+        return None
+    others = [
+        (str(one["person_ref"]), str(one["name"])) for one in people if one["role"] != Role.MEMBER and one is not found
+    ]
+    times = await availability.ahead(db, keyring, agency_id, person_ref)
+    return Face(revision, found, times, sorted(others, key=lambda one: one[1]))
 
 
 async def save_person(

@@ -135,6 +135,10 @@ class Calendar(BaseModel):
             raise Refused("calendar-invalid", 422, (Problem("/entries", "too-many"),))
         return Calendar(alone=self.alone, entries=all_of_them)
 
+    def but(self, entry: Entry) -> Calendar:
+        """The same without this one."""
+        return Calendar(alone=self.alone, entries=tuple(one for one in self.entries if one != entry))
+
     def without(self, means: Means) -> Calendar:
         """The same without the entries that mean this."""
         return Calendar(alone=self.alone, entries=tuple(one for one in self.entries if one.means != means))

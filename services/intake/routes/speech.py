@@ -50,7 +50,12 @@ def read_speech(folder: Path) -> Speech:
 
 def local_time(moment: datetime, agency: Agency, words: Words) -> str:
     """A time as it is read aloud, in the agency's zone: "Monday 23 November, 14:30"."""
-    local, time = moment.astimezone(ZoneInfo(agency.time_zone)), words["time"]
+    return wall_time(moment.astimezone(ZoneInfo(agency.time_zone)), words)
+
+
+def wall_time(local: datetime, words: Words) -> str:
+    """As `local_time`, of a time as the clock on the wall shows it."""
+    time = words["time"]
     return time["pattern"].format(
         weekday=time[f"weekday{local.weekday()}"],
         day=local.day,

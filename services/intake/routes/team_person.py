@@ -1,4 +1,4 @@
-"""One person of the team, as a coordinator without a spreadsheet writes them down; and when they are away."""
+"""One person of the team, as a coordinator without a spreadsheet writes them down."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 from fastapi import APIRouter
-from pydantic import ValidationError
 from starlette.responses import Response
 
-from services.intake.actions import availability, team
-from services.intake.domain.calendars import Entry
+from services.intake.actions import team
+from services.intake.actions.team import Face
 from services.intake.routes.ask import Fields, one
+from services.intake.routes.speech import Words, wall_time
 from services.intake.routes.team_room import Opened, Room
 from shared.errors import Refused
 from shared.types import Help
@@ -20,6 +20,8 @@ TEXTS = ("name", "contact", "unit", "supervisor_ref", "badge", "language", "hour
 DAYS = ("designated_from", "designated_to", "trained_until")
 ROLES = ("peer", "coordinator", "clinician", "member")
 MOST_NAMED = 5
+MOST_TIMES = 50
+NO_TIMES: Mapping[str, str] = {"act": "", "start": "", "end": "", "takes": ""}
 BLANK: Mapping[str, object] = {"role": "peer", "language": "en"}
 
 
@@ -29,17 +31,7 @@ def add_person(routes: APIRouter, room: Room) -> None:
 
     async def page(opened: Opened) -> Response:
         ref = opened.request.query_params.get("ref", "")
-        return await stands(opened, ref) if ref else _shown(room, opened, BLANK)
-
-    async def stands(opened: Opened, ref: str, problem: str = "") -> Response:
-        """Somebody as they are now."""
-        who = opened.who
-        read, person = await team.person(desk.db, desk.keyring, ref, agency_id=who.agency_id, actor=who.credential_id)
-        if person is None and problem:
-            return await room.shown(opened, problem=problem)
-        if person is None:
-            raise Refused("not-found", HTTPStatus.NOT_FOUND)
-        return _shown(room, opened, person, ref=ref, read=str(read), problems=[problem] if problem else ())
+        return await stands(room, opened, ref) if ref else _shown(room, opened, BLANK)
 
     async def save(opened: Opened) -> Response:
         ref, read, say = one(opened.fields, "was"), one(opened.fields, "read"), room.say(opened.request)
@@ -56,37 +48,28 @@ def add_person(routes: APIRouter, room: Room) -> None:
             )
         except Refused as refused:
             if refused.slug == "changed-meanwhile":
-                return await stands(opened, ref, say["changed"])
+                return await stands(room, opened, ref, [say["changed"]])
             problems = _problems(say, refused)
             if person is None:
-                return await stands(opened, ref, problems[0])
+                return await stands(room, opened, ref, problems[:1])
             return _shown(room, opened, person, ref=ref, read=read, problems=problems)
-        return room.again(opened)
-
-    async def away(opened: Opened) -> Response:
-        fields = opened.fields
-        try:
-            entry = None if one(fields, "act") == "clear" else _leave(fields)
-            await availability.change(
-                desk.db,
-                desk.keyring,
-                lambda has: has.without("away") if entry is None else has.also(entry),
-                agency_id=opened.who.agency_id,
-                person_ref=one(fields, "ref"),
-                actor=opened.who.credential_id,
-            )
-        except (Refused, ValidationError):
-            return await room.shown(opened, problem=room.say(opened.request)["not_done"])
         return room.again(opened)
 
     room.gets(routes, "/person", page)
     room.posts(routes, "person", save)
-    room.posts(routes, "away", away)
 
 
-def _leave(fields: Fields) -> Entry:
-    """Raises `ValidationError`."""
-    return Entry.model_validate({"means": "away", "start": one(fields, "start"), "end": one(fields, "end")})
+async def stands(
+    room: Room, opened: Opened, ref: str, problems: Sequence[str] = (), *, typed: Mapping[str, str] = NO_TIMES
+) -> Response:
+    """Somebody as they are now; `typed`: what stands in the forms of their times."""
+    desk, who = room.sheets.desk, opened.who
+    face = await team.person(desk.db, desk.keyring, ref, agency_id=who.agency_id, actor=who.credential_id)
+    if face is None and problems:
+        return await room.shown(opened, problem=problems[0])
+    if face is None:
+        raise Refused("not-found", HTTPStatus.NOT_FOUND)
+    return _shown(room, opened, face.person, ref=ref, read=str(face.read), problems=problems, face=face, typed=typed)
 
 
 def _person(fields: Fields) -> dict[str, object]:
@@ -120,7 +103,10 @@ def _shown(
     ref: str = "",
     read: str = "",
     problems: Sequence[str] = (),
+    face: Face | None = None,
+    typed: Mapping[str, str] = NO_TIMES,
 ) -> Response:
+    """The form of a person, who may be new; below it their times, when it shows somebody as they are."""
     return room.sheets.page(
         opened.request,
         "team_person.html",
@@ -134,9 +120,33 @@ def _shown(
         roles=ROLES,
         offers=_chosen(person.get("offers")),
         kinds=[kind.value for kind in Help],
+        times=_times(face, room.sheets.words(opened.request)) if face else None,
+        typed=typed,
         nonce=room.sheets.nonce(opened.key, f"team:{opened.slug}"),
         problems=problems,
     )
+
+
+def _times(face: Face, words: Words) -> Mapping[str, object] | None:
+    """When they are there or away beside their hours, the next first, and with whom they may swap."""
+    if face.times is None:
+        return None
+    entries = sorted(face.times.calendar.entries, key=lambda one: one.start)
+    return {
+        "zone": face.times.zone,
+        "more": len(entries[MOST_TIMES:]),
+        "others": face.others,
+        "listed": [
+            {
+                "means": one.means,
+                "repeats": one.repeats is not None,
+                "start": wall_time(one.start, words),
+                "end": wall_time(one.end, words),
+                "entry": one.model_dump_json(exclude_defaults=True),
+            }
+            for one in entries[:MOST_TIMES]
+        ],
+    }
 
 
 def _text(value: object) -> str:

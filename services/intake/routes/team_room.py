@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import MappingProxyType
+from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -83,14 +84,17 @@ class Room:
             problem = self.sheets.words_for(request, counted.slug) if many else self.say(request)["no_key"]
             return self.entrance(request, status=counted.status, problem=problem)
 
-    def again(self, opened: Opened) -> Response:
-        """The page once more, after something that changed it."""
-        return self.entered(opened.slug, opened.fields, opened.key)
+    def again(self, opened: Opened, *, person: str = "") -> Response:
+        """The page once more, after something that changed it; of a `person`, where their times stand."""
+        return self.entered(opened.slug, opened.fields, opened.key, person=person)
 
-    def entered(self, slug: str, fields: Fields, key: str) -> Response:
-        """To the page, with this key behind it for a while."""
-        chosen = f"?lang={self.sheets.desk.speech.tongue(one(fields, 'lang'))}" if one(fields, "lang") else ""
-        response = RedirectResponse(f"/a/{slug}/team{chosen}", HTTPStatus.SEE_OTHER)
+    def entered(self, slug: str, fields: Fields, key: str, *, person: str = "") -> Response:
+        """To the page, or to that of a `person`, with this key behind it for a while."""
+        chosen = {"ref": person} if person else {}
+        if one(fields, "lang"):
+            chosen["lang"] = self.sheets.desk.speech.tongue(one(fields, "lang"))
+        where = f"/a/{slug}/team{'/person' if person else ''}{'?' if chosen else ''}{urlencode(chosen)}"
+        response = RedirectResponse(where + ("#times" if person else ""), HTTPStatus.SEE_OTHER)
         secret = self.sheets.desk.keyring.derived("team-cookie")
         self.cookie.put(response, session.sealed(secret, Session(slug, key), clock.now()))
         return response
