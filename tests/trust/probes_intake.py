@@ -492,6 +492,7 @@ PROBES: Mapping[Door, Probe | Nothing] = {
     ("POST", "/a/{slug}/team/swap"): of_the_team("/swap", {"ref": "P1", "takes": "P2", "act": "swap"}),
     ("POST", "/a/{slug}/team/unsaid"): of_the_team("/unsaid", {"ref": "P1", "entry": "{}"}),
     ("POST", "/a/{slug}/team/pool"): of_the_team("/pool", {"peer": str(uuid4()), "act": "take"}),
+    ("POST", "/a/{slug}/team/pool/part"): of_the_team("/pool/part", {"act": "join"}),
     ("POST", "/a/{slug}/team/drill"): of_the_team("/drill", {}),
     ("POST", "/a/{slug}/team/leave"): of_the_team("/leave", {}),
     ("GET", LISTED): public(LISTED + "?agency={slug}"),

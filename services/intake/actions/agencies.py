@@ -78,6 +78,20 @@ async def present(db: Database, agency_id: AgencyId) -> tuple[Agency, datetime]:
     return agency, now
 
 
+async def join_pool(db: Database, caller: Caller, *, joins: bool) -> None:
+    """Take part in the region's pool from now on, or no more; whatever else the policy says stays.
+
+    Raises `Refused` 412 `changed-meanwhile` when somebody has replaced the policy in this moment.
+    """
+    agency, _ = await present(db, caller.agency_id)
+
+    def matches(stands: int) -> None:
+        if stands != agency.policy_revision:
+            raise Refused("changed-meanwhile", 412)
+
+    await put_policy(db, caller, {**agency.policy, "pool": joins}, matches=matches)
+
+
 async def put_policy(
     db: Database, caller: Caller, overrides: Mapping[str, Any], *, matches: Callable[[int], None]
 ) -> tuple[int, dict[str, Any]]:

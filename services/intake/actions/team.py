@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Literal
+from typing import Literal, cast
 from uuid import UUID
 
 from services.intake.actions import availability, directory
@@ -13,6 +13,7 @@ from services.intake.actions.agencies import present
 from services.intake.actions.availability import Coverage, Shown
 from services.intake.domain.agency import Agency, day_of, month_of
 from services.intake.domain.policy import asks_training
+from services.intake.domain.pool import REGIONAL
 from services.intake.domain.tally import Month, whole
 from services.intake.domain.upload import rows_of_json
 from services.intake.store import tally as store
@@ -33,6 +34,7 @@ class Mate:
     """One person of the program as the page lists them.
 
     `zone` is that of their hours, where it is not the agency's. `until`: when the first thing of theirs runs out.
+    `lent`: other agencies of the region's pool may take them.
     """
 
     ref: str
@@ -42,6 +44,7 @@ class Mate:
     zone: str
     standing: Standing
     until: date | None
+    lent: bool
 
 
 @dataclass(frozen=True)
@@ -163,7 +166,8 @@ def _mate(person: Mapping[str, object], today: date, *, trained: bool) -> Mate:
     elif until is not None and until - today <= SOON:
         standing = "soon"
     ref, name, role, hours, zone = (str(person[key]) for key in ("person_ref", "name", "role", "hours", "time_zone"))
-    return Mate(ref, name, role, hours, zone, standing, until)
+    lent = peer and REGIONAL in cast("list[str]", person["attributes"])
+    return Mate(ref, name, role, hours, zone, standing, until, lent=lent)
 
 
 def _day(value: object) -> date | None:

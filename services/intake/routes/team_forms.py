@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from services.intake.actions import drills, pool
+from services.intake.actions import agencies, drills, pool
 from services.intake.domain.drill import Drill
 from services.intake.domain.pool import Borrowing
 from services.intake.routes.ask import Fields, one
@@ -18,7 +18,7 @@ from shared.types import PersonId
 
 
 def add_forms(routes: APIRouter, room: Room) -> None:
-    """`/a/{slug}/team/drill` and `/a/{slug}/team/pool`."""
+    """`/a/{slug}/team/drill`, `/a/{slug}/team/pool` and `/a/{slug}/team/pool/part`."""
     desk = room.sheets.desk
 
     async def drill(opened: Opened) -> Response:
@@ -53,8 +53,16 @@ def add_forms(routes: APIRouter, room: Room) -> None:
             return await room.shown(opened, problem=room.say(opened.request)["not_done"])
         return room.again(opened)
 
+    async def part(opened: Opened) -> Response:
+        try:
+            await agencies.join_pool(desk.db, opened.who, joins=one(opened.fields, "act") == "join")
+        except Refused:
+            return await room.shown(opened, problem=room.say(opened.request)["not_done"])
+        return room.again(opened)
+
     room.posts(routes, "drill", drill)
     room.posts(routes, "pool", take)
+    room.posts(routes, "pool/part", part, needs="policy:write")
 
 
 def _wanted(fields: Fields) -> tuple[PersonId, Borrowing | None]:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from services.intake.actions import team
 from services.intake.actions.team import Face
+from services.intake.domain.pool import REGIONAL
 from services.intake.routes.ask import Fields, one
 from services.intake.routes.speech import Words, wall_time
 from services.intake.routes.team_room import Opened, Room
@@ -75,6 +76,8 @@ async def stands(
 def _person(fields: Fields) -> dict[str, object]:
     """The row that a form comes to, as the directory's JSON has it."""
     listed = {name: one(fields, name).replace("|", " ").replace(",", " ").split() for name in ("contact", "attributes")}
+    if fields.get("lent") and REGIONAL not in listed["attributes"]:
+        listed["attributes"].append(REGIONAL)
     return {
         "person_ref": one(fields, "person_ref"),
         "role": one(fields, "role"),
@@ -107,6 +110,7 @@ def _shown(
     typed: Mapping[str, str] = NO_TIMES,
 ) -> Response:
     """The form of a person, who may be new; below it their times, when it shows somebody as they are."""
+    said = _chosen(person.get("attributes"))
     return room.sheets.page(
         opened.request,
         "team_person.html",
@@ -114,7 +118,9 @@ def _shown(
         say=room.say(opened.request),
         ref=ref,
         read=read,
-        texts={name: _text(person.get(name)) for name in ("person_ref", *TEXTS)},
+        texts={name: _text(person.get(name)) for name in ("person_ref", *TEXTS)}
+        | {"attributes": _text([one for one in said if one != REGIONAL])},
+        lent=REGIONAL in said,
         days={name: _text(person.get(name)) for name in DAYS},
         role=str(person.get("role")),
         roles=ROLES,
