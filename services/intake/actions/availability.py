@@ -10,7 +10,15 @@ from uuid import UUID
 
 from services.intake.actions import following
 from services.intake.domain.agency import Agency, day_of
-from services.intake.domain.calendars import Calendar, Entry, refuse_too_many, refuse_too_often, still_ahead, windows_of
+from services.intake.domain.calendars import (
+    Calendar,
+    Entry,
+    read_in,
+    refuse_too_many,
+    refuse_too_often,
+    still_ahead,
+    windows_of,
+)
 from services.intake.domain.directory import index_of
 from services.intake.domain.policy import asks_training
 from services.intake.domain.published import Told, person_set
@@ -90,14 +98,26 @@ async def put(
 async def swap(
     db: Database, keyring: Keyring, *, agency_id: AgencyId, gives: str, takes: str, entry: Entry, actor: UUID
 ) -> None:
-    """For this time the one is away, and the other there. Raises as `put`, and where both are one person."""
+    """For this time the one is away, and the other there. Raises as `put`, and where both are one person.
+
+    `entry` is read by the clock of who gives; who takes may live in another zone.
+    """
     if gives == takes:
         raise Refused("calendar-invalid", 422, (Problem("/takes", "duplicate"),))
     away, there = (entry.model_copy(update={"means": means}) for means in ("away", "there"))
+    zones: list[str] = []
+
+    def given(has: Calendar, zone: str) -> Calendar:
+        zones.append(zone)
+        return has.also(away)
+
+    def taken(has: Calendar, zone: str) -> Calendar:
+        return has.also(read_in(there, zones[0], zone))
+
     await _change(
         db,
         keyring,
-        {gives: lambda has, _: has.also(away), takes: lambda has, _: has.also(there)},
+        {gives: given, takes: taken},
         agency_id=agency_id,
         actor=actor,
         matches=lambda _: None,

@@ -144,6 +144,16 @@ class Calendar(BaseModel):
         return Calendar(alone=self.alone, entries=tuple(one for one in self.entries if one.means != means))
 
 
+def read_in(entry: Entry, zone: str, other: str) -> Entry:
+    """A single time of one zone as the clocks of another one show it."""
+    here, there = ZoneInfo(zone), ZoneInfo(other)
+    ends: tuple[tuple[End, datetime], ...] = ("start", entry.start), ("end", entry.end)
+    walls = {end: at.replace(tzinfo=here, fold=int(end in entry.later)).astimezone(there) for end, at in ends}
+    said = {end: at.replace(tzinfo=None, fold=0) for end, at in walls.items()}
+    later = tuple(end for end, at in walls.items() if at.fold)
+    return Entry(means=entry.means, start=said["start"], end=said["end"], later=later)
+
+
 def still_ahead(calendar: Calendar, now: datetime) -> Calendar:
     """The same without single times that are over, in whatever zone."""
     over = now.replace(tzinfo=None) - timedelta(days=2)

@@ -317,7 +317,7 @@ async def test_the_zone_of_somebody_who_lives_elsewhere_is_set_on_the_page_and_s
     ]
     _, text = await opened(front)
     assert "Mon-Sun 22:00-06:00 (America/Phoenix)" in text
-    for language, says in (("en", "These are days in America/Phoenix."), ("es", "Son días en America/Phoenix.")):
+    for language, says in (("en", "shows them in America/Phoenix."), ("es", "reloj de pared en America/Phoenix.")):
         page = await front.page("GET", f"{TEAM}/person?ref=p1&lang={language}", cookie=cookie)
         assert says in html.unescape(page.body.decode())
     form = await person_page(front, "p1", cookie)

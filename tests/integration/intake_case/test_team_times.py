@@ -102,6 +102,17 @@ async def test_a_swap_changes_who_is_there_and_pressed_twice_is_one(front: Front
     assert [len(await page.entries(ref)) for ref in ("p1", "p2")] == [1, 1]
 
 
+async def test_a_swap_is_of_the_same_time_for_who_lives_in_another_zone(front: Front) -> None:
+    away = person("p2", hours=NEVER, time_zone="Pacific/Honolulu", **SERVES)
+    page = await desk(front, person("p1", hours=NEVER, **SERVES), away)
+    await page.sent("swap", "p1", takes="p2", start="2030-01-10T08:00", end="2030-01-10T16:00")
+    shown = [(await front.json("GET", f"/v1/agency/availability/{ref}", code=front.key)).json for ref in ("p1", "p2")]
+    assert [(one["means"], one["start"]) for said in shown for one in said["entries"]] == [
+        ("away", "2030-01-10T08:00:00"),
+        ("there", "2030-01-10T05:00:00"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("form", "fields", "says"),
     [

@@ -20,6 +20,7 @@ from services.intake.domain.calendars import (
     Entry,
     calendar_in,
     ical_of,
+    read_in,
     refuse_too_many,
     refuse_too_often,
     still_ahead,
@@ -339,3 +340,19 @@ def test_a_calendar_that_would_keep_a_machine_busy_every_day_is_refused_when_it_
     long = entry(end="2027-10-30", repeats="FREQ=DAILY")
     with pytest.raises(Refused):
         refuse_too_often(Calendar(entries=(long, long.model_copy(update={"means": "away"}), *[long] * 4)))
+
+
+@pytest.mark.parametrize(
+    ("start", "later", "seen"),
+    [
+        ("2026-07-01T08:00:00", (), "2026-07-01T10:00:00"),
+        # New York's clocks have gone back when Denver's show this hour; Denver's show it twice.
+        ("2026-11-01T01:30:00", (), "2026-11-01T02:30:00"),
+        ("2026-11-01T01:30:00", ("start",), "2026-11-01T03:30:00"),
+    ],
+)
+def test_a_single_time_is_read_by_the_clocks_of_another_zone(start: str, later: tuple[str, ...], seen: str) -> None:
+    entry = Entry.model_validate({"means": "away", "start": start, "end": "2026-12-01T00:00:00", "later": later})
+    moved = read_in(entry, "America/Denver", "America/New_York")
+    assert moved.start.isoformat() == seen
+    assert read_in(moved, "America/New_York", "America/Denver") == entry
