@@ -32,8 +32,8 @@ class _TooLarge(HTTPException):
 class BodyLimit:
     """ASGI middleware: 413 for a body above `default` bytes, or above `larger[path]`.
 
-    That is for exactly this path, or for all below it where it ends with `/`. A declared length is refused before
-    anything is read, a streamed body as soon as it passes the limit.
+    That is for exactly this path, or for all below it where it ends with `/`; `*` stands for any one part of a path. A
+    declared length is refused before anything is read, a streamed body as soon as it passes the limit.
     """
 
     def __init__(
@@ -59,7 +59,17 @@ class BodyLimit:
         below = next(
             (size for name, size in self._larger.items() if name.endswith("/") and path.startswith(name)), None
         )
-        return self._larger.get(path, self._default if below is None else below)
+        exactly = self._larger.get(path)
+        if exactly is None and any("*" in name for name in self._larger):
+            exactly = next((size for name, size in self._larger.items() if _stands_for(name, path)), None)
+        return exactly or below or self._default
+
+
+def _stands_for(name: str, path: str) -> bool:
+    """Whether a path is the one that a name with `*` in it means."""
+    wanted, parts = name.split("/"), path.split("/")
+    same = all(one in ("*", part) for one, part in zip(wanted, parts, strict=False))
+    return "*" in wanted and len(wanted) == len(parts) and same
 
 
 class _Counted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -336,6 +337,27 @@ async def _a_swap(visitor: Visitor, tour: Tour, say: Mapping[str, str]) -> None:
     async with visitor.page.expect_navigation():
         await visitor.page.keyboard.press("Enter")
     assert say["no_times"] in await visitor.page.inner_text("main")
+
+
+async def test_taking_the_team_from_a_spreadsheet(tour: Tour, tmp_path: Path) -> None:
+    say = read_words(PAGES / "team.toml")[tour.language]
+    visitor = await tour.visitor()
+    await visitor.open(f"{tour.home}/team")
+    await visitor.type(say["enter"], tour.stage.demo.keys[tour.town.slug])
+    await visitor.enter(say["open"])
+    await visitor.enter(say["sheet"])
+    await visitor.sound("team-sheet")
+    file = tmp_path / "team.csv"
+    good = "person_ref,role,name,contact\nX1,peer,X,x@home.test\n"
+    for text, name in (("person_ref,role\nX1,peer\n", "wrong"), (good, "looked-at")):
+        file.write_text(text)
+        await visitor.page.get_by_label(say["sheet_file"], exact=True).set_input_files(file)
+        await visitor.enter(say["sheet_check"])
+        await visitor.sound(f"team-sheet-{name}")
+    assert say["sheet_not_yet"] in await visitor.page.get_by_role("status").inner_text()
+    await visitor.enter(say["back"])
+    text = await visitor.page.inner_text("main")
+    assert all(one.name in text for one in tour.town.people if one.role == "peer")
 
 
 async def test_saying_on_the_teams_page_who_must_not_meet(tour: Tour) -> None:

@@ -10,7 +10,7 @@ from datetime import date
 
 from services.intake.domain.agency import Agency, known_zone, language_tag
 from services.intake.domain.contact import BadAddress, looks_like_number, mail_address, phone_number, within
-from services.intake.domain.csvfile import COLUMNS, REQUIRED, Cells
+from services.intake.domain.csvfile import COLUMNS, REQUIRED, BadFile, Cells, read_csv
 from services.intake.domain.days import meant
 from services.intake.domain.directory import Person, in_cycles, plain
 from shared.errors import Problem, Refused
@@ -107,6 +107,15 @@ def refuse_too_many(body: bytes) -> None:
     """Raise `Refused` 422 for JSON with far more objects and lists than a directory has, before anything is built."""
     if body.count(b"{") > 2 * MAX_PEOPLE or body.count(b"[") > 4 * MAX_PEOPLE:
         raise Refused("directory-invalid", 422, (Problem("/people", "too-many"),))
+
+
+def rows_of_file(body: bytes) -> list[Row]:
+    """The rows of a spreadsheet's file. Raises `Refused` 422 where it cannot be read."""
+    try:
+        return rows_of_cells(read_csv(body))
+    except BadFile as error:
+        extra: dict[str, object] = {} if error.row is None else {"row": error.row}
+        raise Refused("directory-invalid", 422, error.problems, extra=extra) from None
 
 
 def rows_of_json(document: object) -> list[Row]:

@@ -16,11 +16,11 @@ from starlette.responses import JSONResponse, Response
 
 from services.intake.actions import agencies, directory, keys, verifications
 from services.intake.domain.agency import Agency, Credential, Scope
-from services.intake.domain.csvfile import COLUMNS, BadFile, read_csv
+from services.intake.domain.csvfile import COLUMNS
 from services.intake.domain.policy import AT_HOME, OVERALL, PER_URGENCY, WEIGHTS, Bound, capabilities_at, law_of
 from services.intake.domain.policy import resolve as resolve_policy
 from services.intake.domain.structure import program_at
-from services.intake.domain.upload import Row, refuse_too_many, rows_of_cells, rows_of_json
+from services.intake.domain.upload import Row, refuse_too_many, rows_of_file, rows_of_json
 from services.intake.routes.availability import AVAILABILITY, add_availability
 from services.intake.routes.conflicts import CONFLICTS, add_conflicts
 from services.intake.routes.keyed import Allowed, allowed_by, matching, parsed, tag
@@ -46,6 +46,8 @@ LARGER_BODIES: Mapping[str, int] = {
     CONFLICTS: 1024 * 1024,
     POOL: 64 * 1024,
     f"{AVAILABILITY}/": 256 * 1024,
+    "/a/*/team/sheet": 1024 * 1024,
+    "/a/*/team/calendar": 256 * 1024,
 }
 """Bytes that a body may have here, for `shared.http.foundation`."""
 
@@ -185,18 +187,10 @@ def _verifications(routes: APIRouter, db: Database, keyring: Keyring, allowed: A
 def _parser(request: Request) -> Callable[[bytes], list[Row]]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in _CSV_TYPES:
-        return _csv_rows
+        return rows_of_file
     if kind == "application/json":
         return _json_rows
     raise Refused("unsupported-media-type", HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
-
-
-def _csv_rows(body: bytes) -> list[Row]:
-    try:
-        return rows_of_cells(read_csv(body))
-    except BadFile as error:
-        extra: dict[str, object] = {} if error.row is None else {"row": error.row}
-        raise Refused("directory-invalid", HTTPStatus.UNPROCESSABLE_ENTITY, error.problems, extra=extra) from None
 
 
 def _json_rows(body: bytes) -> list[Row]:

@@ -19,6 +19,7 @@ from services.intake.routes.team_conflicts import add_conflicts
 from services.intake.routes.team_forms import add_forms
 from services.intake.routes.team_person import add_person
 from services.intake.routes.team_room import Opened, Room
+from services.intake.routes.team_sheet import add_sheet
 from services.intake.routes.team_times import add_times
 from shared.http.forms import read_form
 from shared.http.sessions import SessionCookie
@@ -58,5 +59,6 @@ def router(sheets: Sheets) -> APIRouter:
     add_forms(routes, room)
     add_person(routes, room)
     add_times(routes, room)
+    add_sheet(routes, room)
     add_conflicts(routes, room)
     return routes

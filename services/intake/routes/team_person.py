@@ -140,6 +140,7 @@ def _times(face: Face, words: Words) -> Mapping[str, object] | None:
     entries = sorted(face.times.calendar.entries, key=lambda one: one.start)
     return {
         "zone": face.times.zone,
+        "read": face.times.revision,
         "more": len(entries[MOST_TIMES:]),
         "others": face.others,
         "listed": [

@@ -24,6 +24,7 @@ from shared import clock
 from shared.errors import Refused
 from shared.http.forms import read_form
 from shared.http.sessions import SessionCookie
+from shared.http.uploads import read_upload
 
 NEEDS = ("directory:read", "directory:write")
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -31,13 +32,14 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Opened:
-    """A call of somebody who has entered: at whose page, the key behind it, whose that is, and a form's fields."""
+    """A call of somebody who has entered: at whose page, the key behind it, whose that is, a form's fields and file."""
 
     request: Request
     slug: str
     key: str
     who: Caller
     fields: Fields = field(default_factory=dict)
+    file: bytes = b""
 
 
 Does = Callable[[Opened], Awaitable[Response]]
@@ -114,6 +116,22 @@ class Room:
                 return self.entrance(request, status=HTTPStatus.UNAUTHORIZED)
             self.sheets.require_nonce(fields, key, f"team:{slug}")
             return await self._done(Opened(request, slug, key, who, fields), does, needs)
+
+        routes.add_api_route(f"/a/{{slug}}/team/{name}", post, methods=["POST"], name=f"team-{name}")
+
+    def uploads(self, routes: APIRouter, name: str, does: Does) -> None:
+        """As `posts`, a form with a file; from whoever has not entered nothing is read."""
+
+        async def post(slug: str, request: Request) -> Response:
+            agency, key = await self.sheets.desk.agency(slug), self.key(request, slug)
+            who = await self.caller(slug, key)
+            if who is None:
+                self.sheets.speak(request, agency)
+                return self.entrance(request, status=HTTPStatus.UNAUTHORIZED)
+            fields, file = await read_upload(request)
+            self.sheets.speak(request, agency, fields)
+            self.sheets.require_nonce(fields, key, f"team:{slug}")
+            return await does(Opened(request, slug, key, who, fields, file))
 
         routes.add_api_route(f"/a/{{slug}}/team/{name}", post, methods=["POST"], name=f"team-{name}")
 

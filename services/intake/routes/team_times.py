@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from services.intake.actions import availability
-from services.intake.domain.calendars import Calendar, Entry
+from services.intake.domain.calendars import Calendar, Entry, Means, calendar_in, ical_of
 from services.intake.routes.ask import Fields, one
 from services.intake.routes.team_person import NO_TIMES, stands
 from services.intake.routes.team_room import Opened, Room
@@ -21,7 +21,7 @@ Writes = Callable[[Opened, str], Awaitable[None]]
 
 
 def add_times(routes: APIRouter, room: Room) -> None:
-    """`/a/{slug}/team/away`, `shift`, `swap` and `unsaid`, each of which leads back to the person."""
+    """`/a/{slug}/team/away`, `shift`, `swap`, `unsaid` and `calendar`, each of which leads back to the person."""
     desk = room.sheets.desk
 
     async def change(opened: Opened, ref: str, wanted: Callable[[Calendar], Calendar]) -> None:
@@ -65,6 +65,42 @@ def add_times(routes: APIRouter, room: Room) -> None:
 
     for name, writes in (("away", away), ("shift", shift), ("swap", swap), ("unsaid", unsaid)):
         room.posts(routes, name, _form(room, writes))
+    _calendars(routes, room)
+
+
+def _calendars(routes: APIRouter, room: Room) -> None:
+    desk = room.sheets.desk
+
+    async def calendar(opened: Opened, ref: str) -> None:
+        fields = opened.fields
+
+        def wanted(zone: str) -> Calendar:
+            means: Means = "away" if one(fields, "means") == "away" else "there"
+            return calendar_in(opened.file, zone, means=means, alone=one(fields, "alone") == "yes")
+
+        def matches(stands: int) -> None:
+            if str(stands) != one(fields, "read"):
+                raise Refused("changed-meanwhile", HTTPStatus.PRECONDITION_FAILED)
+
+        await availability.put(
+            desk.db,
+            desk.keyring,
+            wanted,
+            agency_id=opened.who.agency_id,
+            person_ref=ref,
+            actor=opened.who.credential_id,
+            matches=matches,
+        )
+
+    async def download(opened: Opened) -> Response:
+        ref = opened.request.query_params.get("ref", "")
+        shown = await availability.read(desk.db, desk.keyring, opened.who.agency_id, ref)
+        # A name of its own, so that nothing of whoever it is about stands in a list of downloads.
+        kept = {"Content-Disposition": 'attachment; filename="calendar.ics"'}
+        return Response(ical_of(shown.calendar, shown.zone), media_type="text/calendar", headers=kept)
+
+    room.gets(routes, "/calendar", download)
+    room.uploads(routes, "calendar", _form(room, calendar))
 
 
 def _form(room: Room, writes: Writes) -> Callable[[Opened], Awaitable[Response]]:
@@ -95,7 +131,11 @@ def _wrong(say: Mapping[str, str], error: ValidationError) -> list[str]:
 
 def _why(say: Mapping[str, str], refused: Refused, *, swaps: bool) -> str:
     """Who takes a swap may be nobody, or the same person; the times of one person may be too many."""
+    if refused.slug == "changed-meanwhile":
+        return say["calendar_changed"]
     places = {problem.pointer for problem in refused.problems}
     if swaps and (refused.slug == "not-found" or "/takes" in places):
         return say["wrong_takes"]
-    return say["times_full"] if "/entries" in places else say["not_done"]
+    if "/entries" in places:
+        return say["times_full"]
+    return say["calendar_unreadable"] if refused.slug == "calendar-invalid" else say["not_done"]

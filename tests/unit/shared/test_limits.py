@@ -17,6 +17,7 @@ from shared.http.limits import Throttle
 from tests.unit.shared.asgi import call
 
 KIB = 1024
+LARGER = {"/large": 64 * KIB, "/of/*/large": 64 * KIB}
 
 
 def application() -> FastAPI:
@@ -43,7 +44,7 @@ def application() -> FastAPI:
     async def own() -> Response:
         return Response("x", headers={"Content-Security-Policy": "default-src 'self'", "Cache-Control": "max-age=60"})
 
-    foundation(app, resources=lambda _: [{"call": "988"}], larger_bodies={"/large": 64 * KIB}, https=True)
+    foundation(app, resources=lambda _: [{"call": "988"}], larger_bodies=LARGER, https=True)
     return app
 
 
@@ -55,6 +56,10 @@ def application() -> FastAPI:
         ("/large", 64 * KIB, 200),
         ("/large", 64 * KIB + 1, 413),
         ("/nowhere", 32 * KIB + 1, 413),
+        ("/of/somebody/large", 64 * KIB, 404),
+        ("/of/somebody/large", 64 * KIB + 1, 413),
+        ("/of/somebody/else/large", 32 * KIB + 1, 413),
+        ("/of/somebody/small", 32 * KIB + 1, 413),
     ],
 )
 async def test_a_declared_body_may_reach_its_limit_and_not_pass_it(path: str, size: int, status: int) -> None:
