@@ -60,9 +60,13 @@ async def test_what_is_no_such_form_is_refused(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["", "text/csv", "multipart/form-data", "multipart/form-data; boundary=\u00a0", "x" * 999]
+    ("kind", "status"),
+    [
+        *((kind, 415) for kind in ("", "text/csv", "x" * 999)),
+        *((f"multipart/form-data{rest}", 400) for rest in ("", "; boundary=\u00a0", "; boundary=", "; boundary=other")),
+    ],
 )
-async def test_another_kind_of_body_is_refused(kind: str) -> None:
+async def test_another_kind_of_body_is_refused(kind: str, status: int) -> None:
     with pytest.raises(Refused) as refused:
-        await read(b"", kind)
-    assert refused.value.status == 415
+        await read(field("a", b"1") + LINE + b"--\r\n", kind)
+    assert refused.value.status == status
