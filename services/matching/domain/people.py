@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import date, datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -48,10 +48,12 @@ class Peer(NamedTuple):
         """Whose days designation and training go by: the agency's, wherever the peer lives."""
         return self.agency_zone or self.time_zone
 
-    @property
-    def says(self) -> frozenset[str]:
-        """What this peer says of themselves, the language of the directory's column among it."""
-        return self.attributes | {f"language:{language_of(self.language)}"}
+    def says(self, tokens: Collection[str]) -> int:
+        """How many of these this peer says of themselves; the directory's column of the language says so too."""
+        if not tokens:
+            return 0
+        spoken = f"language:{language_of(self.language)}"
+        return sum(one in self.attributes or one == spoken for one in {*tokens})
 
     @property
     def useful(self) -> bool:

@@ -111,11 +111,11 @@ def tier(peer: Peer, ask: Ask) -> int:
 
 def stated(peer: Peer, ask: Ask, *, trained_now: bool) -> dict[str, float]:
     """The parts of the order that load does not touch, without those that are nothing."""
-    says, weights = peer.says, ask.policy.weights
+    weights, language = ask.policy.weights, f"language:{language_of(ask.language)}"
     shares = {
-        "prefer": weights.prefer * len(says.intersection(ask.wishes.prefer)),
-        "avoid": weights.avoid * len(says.intersection(ask.wishes.avoid)),
-        "language": weights.language * (f"language:{language_of(ask.language)}" in says),
+        "prefer": weights.prefer * peer.says(ask.wishes.prefer),
+        "avoid": weights.avoid * peer.says(ask.wishes.avoid),
+        "language": weights.language * peer.says((language,)),
         "trained": weights.trained * trained_now,
     }
     return {name: share for name, share in shares.items() if share}
