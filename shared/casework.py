@@ -94,7 +94,7 @@ class Book(Protocol[S]):
         ...
 
     async def save(self, tx: Transaction, before: Mapping[CaseId, S], after: Mapping[CaseId, S]) -> None:
-        """Write the states that have changed; `before` holds what was loaded of the same cases."""
+        """Write the states that have changed, which may be none; `before` holds what was loaded of the same cases."""
         ...
 
     async def purge(self, tx: Transaction, cases: Collection[CaseId]) -> None:
@@ -165,8 +165,6 @@ async def _save(
     before: Mapping[CaseId, S],
     changed: Mapping[CaseId, S],
 ) -> None:
-    if not changed:
-        return
     moved = []
     for case, state in changed.items():
         standing = book.standing(state)
@@ -182,7 +180,9 @@ async def _save(
                 standing.due_at,
             )
         )
-    await anchors.save(tx, moved)
+    if moved:
+        await anchors.save(tx, moved)
+    # Also where no state has changed: a book may keep more than states, as what somebody carries.
     await book.save(tx, before, changed)
 
 

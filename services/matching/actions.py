@@ -176,8 +176,9 @@ def _left(old: State, new: Open) -> list[UUID]:
 
 
 def _relief(agency: AgencyId, lane: Lane, at: datetime) -> Due:
-    """At most one a second and agency: a burst of answers is one look."""
-    return Due(agency, lane, RELIEF, agency, agency, int(at.timestamp()), at)
+    """At most one a second, lane and agency: a burst of answers is one look."""
+    second = int(at.timestamp())
+    return Due(agency, lane, RELIEF, agency, agency, -second if lane is Lane.CRISIS else second, at)
 
 
 def _lane(state: State) -> Lane:

@@ -43,7 +43,7 @@ from shared.events.intake import (
     PeerChosen,
     RequestSubmitted,
 )
-from shared.events.matching import ContactOverdue, OfferExpired, OfferMade, ShortlistReady
+from shared.events.matching import ContactOverdue, NobodyFound, OfferExpired, OfferMade, ShortlistReady
 from shared.events.notify import IntentSettled, ReplyReceived
 from shared.types import AgencyId, CaseId, PersonId
 
@@ -318,7 +318,8 @@ def _again(state: Open, world: World) -> tuple[State, Effects]:
         return state, effects
     fresh = not isinstance(state, Searching)
     after = looked(state.case, world, effects, beside=late_of(state), fresh=fresh)
-    if any(isinstance(fact, OfferMade | ShortlistReady) for fact in effects.facts):
+    kinds = {type(fact) for fact in effects.facts}
+    if kinds & {OfferMade, ShortlistReady} and NobodyFound not in kinds:
         return after, effects
     return state, Effects(room_at=effects.room_at)
 

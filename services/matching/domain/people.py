@@ -52,8 +52,8 @@ class Peer(NamedTuple):
         """How many of these this peer says of themselves; the directory's column of the language says so too."""
         if not tokens:
             return 0
-        spoken = f"language:{language_of(self.language)}"
-        return sum(one in self.attributes or one == spoken for one in {*tokens})
+        spoken = f"language:{language_of(self.language)}", f"language:{self.language.lower()}"
+        return sum(one in self.attributes or one in spoken for one in {*tokens})
 
     @property
     def useful(self) -> bool:

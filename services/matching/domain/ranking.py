@@ -122,9 +122,8 @@ def stated(peer: Peer, ask: Ask, *, trained_now: bool) -> dict[str, float]:
 
 
 def personal(ask: Ask) -> dict[PersonId, dict[str, float]]:
-    """What counts for single persons in this case alone: whom the requester has asked for by name."""
-    weight = ask.policy.weights.wanted
-    return {person: {"wanted": weight} for person in ask.wanted} if weight else {}
+    """What counts for single persons in this case alone: whom the requester has named, whatever that weighs."""
+    return {person: {"wanted": ask.policy.weights.wanted} for person in ask.wanted}
 
 
 class Shelves:

@@ -28,7 +28,7 @@ from services.matching.domain.case import (
 )
 from services.matching.domain.effects import Effects
 from services.matching.domain.eligibility import suits
-from services.matching.domain.ranking import Ranked, is_crisis, personal, place_of
+from services.matching.domain.ranking import Place, Ranked, Shelves, is_crisis, personal, place_of
 from services.matching.domain.world import World
 from shared.events.intake import Ask
 from shared.events.matching import Candidate, NobodyFound, OfferMade, SearchStarted, ShortlistReady
@@ -195,36 +195,47 @@ def _listed(case: Case, world: World, effects: Effects, beside: Assignment | Non
     """The requester chooses: a shortlist, and nobody is asked. While an offer to the chosen one is out: nothing."""
     if case.pending:
         return _on_the_way(case, _first_answer(case), effects, beside)
-    listed = tuple(_candidate(one, world) for one in _shortlist(case, world, beside))
+    best = list(islice(_best(case, world, beside), case.ask.policy.shortlist))
+    listed = _shortlist(case, best, world, beside)
     if not listed:
         return _nobody(case, world, effects, beside)
     within = timedelta(seconds=case.ask.policy.choose_within_s) or AGAIN
     due = world.now + (max(within, NEXT_SHORTLIST) if world.now - case.since >= within else within)
-    case = replace(case, turn=case.turn + 1, hungry=False)
+    case = replace(case, turn=case.turn + 1, hungry=not best)
+    if not best:
+        # Whoever is on the list can only be waited for: somebody hears of it, and looks again when there is room.
+        effects.room_at = world.shelves(case.agency_id, case.ask).room_from(_without(case, world, beside))
+        _count(case, due, world, effects)
     effects.tell(ShortlistReady(candidates=listed, due=due))
     effects.alarm_look(case, due, crisis=False)
     return Assigned(case, beside, due) if beside else Choosing(case, due)
 
 
-def _shortlist(case: Case, world: World, beside: Assignment | None) -> list[Ranked]:
+def _shortlist(case: Case, best: Sequence[Ranked], world: World, beside: Assignment | None) -> tuple[Candidate, ...]:
     """The best, in the order of the ranking, and among them whoever was asked for by name.
 
-    Those also when they are not there, or have no room: they can be waited for.
+    Those also when they are not to be asked now, or have no room: they can be waited for, but not all places are theirs
+    while somebody can be asked. Why they cannot be, and until when, is their own affair.
     """
     ask, longest = case.ask, case.ask.policy.shortlist
-    best = list(islice(_best(case, world, beside), longest))
-    if not ask.wanted:
-        return best
     shelves, without = world.shelves(case.agency_id, ask), _without(case, world, beside)
     named = [shelves.named(one, personal(ask)) for one in ask.wanted if one not in without]
-    wanted = [one for one in named if one is not None][:longest]
+    wanted = sorted((one for one in named if one is not None), key=_place)
+    can = any(shelves.find(one.peer.person) is not None for one in wanted[:longest])
+    wanted = wanted[: longest if can or not best else longest - 1]
     others = [one for one in best if one.peer.person not in ask.wanted][: longest - len(wanted)]
-    return sorted((*wanted, *others), key=lambda one: place_of(one.factors))
+    return tuple(_candidate(one, shelves, world) for one in sorted((*wanted, *others), key=_place))
 
 
-def _candidate(one: Ranked, world: World) -> Candidate:
-    there_from = None if one.available else world.calendar.next_there([one.peer])
-    return Candidate(person=one.peer.person, available=one.available, factors=one.factors, there_from=there_from)
+def _place(one: Ranked) -> Place:
+    return place_of(one.factors)
+
+
+def _candidate(one: Ranked, shelves: Shelves, world: World) -> Candidate:
+    person = one.peer.person
+    only_away = not one.available and shelves.find(person) is not None
+    there_from = world.calendar.next_there([one.peer]) if only_away else None
+    return Candidate(person=person, available=one.available, factors=one.factors, there_from=there_from)
 
 
 def _shut_out(case: Case, beside: Assignment | None) -> frozenset[PersonId]:
@@ -261,12 +272,14 @@ def _waited(case: Case, person: PersonId, world: World, effects: Effects, beside
 def chosen(case: Case, person: PersonId, world: World, effects: Effects, *, beside: Assignment | None) -> Open:
     """Ask the one whom the requester has picked; a new shortlist when that one cannot be asked any more.
 
-    Whoever was only silent, or busy then, may be picked all the same.
+    Whoever was only silent, or busy then, may be picked all the same; whoever was asked for by name and has no room now
+    is waited for.
     """
-    shut_out = person in _shut_out(case, beside)
-    found = None if shut_out else world.shelves(case.agency_id, case.ask).find(person, personal(case.ask))
+    shut_out, shelves = person in _shut_out(case, beside), world.shelves(case.agency_id, case.ask)
+    found = None if shut_out else shelves.find(person, personal(case.ask))
     if found is None:
-        return looked(case, world, effects, beside=beside)
+        later = not shut_out and person in case.ask.wanted and shelves.named(person) is not None
+        return looked(replace(case, waits_for=person) if later else case, world, effects, beside=beside)
     first = len(effects.facts)
     offer = made(case, found, world, effects)
     case = replace(case, offers=(*case.offers, offer), hungry=False)
@@ -282,8 +295,14 @@ def _nobody(case: Case, world: World, effects: Effects, beside: Assignment | Non
     case = replace(case, turn=case.turn + 1, hungry=True)
     effects.room_at = world.shelves(case.agency_id, case.ask).room_from(_without(case, world, beside))
     effects.alarm_look(case, next_try, crisis=is_crisis(case.ask))
-    out = frozenset({*case.ask.bars, *case.out_for_good()})
-    recipients = () if case.ask.practice else world.to_tell(case.agency_id, out, own=case.ask.wishes.own_agency)
-    effects.tell(NobodyFound(recipients=recipients, next_try=next_try, urgency=case.ask.urgency))
+    _count(case, next_try, world, effects)
     effects.acts.append("nobody found")
     return Assigned(case, beside, next_try) if beside else Unserved(case, next_try)
+
+
+def _count(case: Case, next_try: datetime, world: World, effects: Effects) -> None:
+    """Tell those who can do something about it that nobody was found."""
+    out = frozenset({*case.ask.bars, *case.out_for_good()})
+    own = case.ask.wishes.own_agency
+    recipients = () if case.ask.practice else world.to_tell(case.agency_id, out, own=own)
+    effects.tell(NobodyFound(recipients=recipients, next_try=next_try, urgency=case.ask.urgency))

@@ -97,7 +97,11 @@ def given_kinds(matter: Matter, replies: Iterable[Reply]) -> frozenset[str]:
 
 
 def _given(matter: Matter, replies: Iterable[Reply]) -> list[Reply]:
-    return sorted((one for one in replies if one.subject == matter.matter_id), key=lambda one: one.received_at)
+    own = [one for one in replies if one.subject == matter.matter_id]
+    if matter.state == "accepted":
+        # Settled by a version that did not know the word: whoever has accepted has not stepped back yet.
+        own = [one for one in own if (one.verb, one.outcome) != ("step_back", "ended")]
+    return sorted(own, key=lambda one: one.received_at)
 
 
 def _came_of(matter: Matter, last: Reply, around: Around) -> Told:

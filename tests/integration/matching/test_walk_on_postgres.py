@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+import pytest
+
 from shared.events.intake import (
     AnotherPeerAsked,
     Ask,
@@ -136,6 +138,36 @@ async def test_when_a_leave_ends_the_most_urgent_who_waits_goes_first(bench: Ben
     await bench.move_clock(minutes=2)
     assert one(await bench.fire(), OfferMade).urgency is Urgency.URGENT
     assert await bench.loads() == {person: (1, 0)}
+
+
+async def test_a_leave_that_is_shortened_brings_the_look_at_its_end_forward(bench: Bench) -> None:
+    (case,), (person,) = cases(1), persons(1)
+    now = await bench.sql.fetchval("SELECT region.now()")
+
+    async def away_until(end: datetime, revision: int) -> None:
+        fact = person_set(revision=revision, spans=(Span(on=False, start=now - timedelta(days=1), end=end),))
+        await bench.take(Said(bench.agency, person, fact), group="directory")
+
+    await away_until(now + timedelta(days=10), 1)
+    await bench.take(Said(bench.agency, person, ContactVerified(revision=1)))
+    assert names(await bench.hear(case, RequestSubmitted(ask=ask()))) == ["nobody_found"]
+    await away_until(now + timedelta(hours=1), 2)
+    assert await bench.out() == []
+    await bench.move_clock(minutes=61)
+    assert one(await bench.fire(), OfferMade).person == person
+
+
+@pytest.mark.parametrize("about", ["offer", "assignment"])
+async def test_a_pause_that_is_said_after_the_yes_is_kept(bench: Bench, about: str) -> None:
+    (first, second), (person,) = cases(2), persons(1)
+    await bench.staff(person)
+    offer = one(await bench.hear(first, RequestSubmitted(ask=ask(release="ask_me"))), OfferMade)
+    assigned = one(await bench.hear(first, answer(offer.offer, person, "accept")), PeerAssigned)
+    subject = offer.offer if about == "offer" else assigned.assignment
+    pause = answer(subject, person, "accept").model_copy(update={"pause_s": 86_400})
+    await bench.hear(first, pause)
+    assert await bench.sql.fetchval("SELECT paused_until > region.now() FROM peer_load WHERE peer_id = $1", person)
+    assert names(await bench.hear(second, RequestSubmitted(ask=ask()))) == ["nobody_found"]
 
 
 async def test_a_search_that_found_everybody_full_goes_on_when_one_has_room(bench: Bench) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -29,7 +29,10 @@ from shared.types import CaseId, PersonId, Urgency
 from tests.unit.matching.given import (
     ANA,
     BEN,
+    CASE,
     CEM,
+    COORDINATOR,
+    DUTY,
     NOW,
     Desk,
     ask,
@@ -45,6 +48,7 @@ from tests.unit.matching.given import (
 
 OTHERS = [peer(UUID(int=0x300 + number)) for number in range(8)]
 AT_HOME = PersonId(UUID(int=0xE))
+THURSDAY = datetime(2026, 11, 26, 14, 0, tzinfo=UTC)
 SOON = NOW + timedelta(minutes=30)
 LEAVE = text_of([Window(False, NOW - timedelta(days=1), SOON)])
 WANTED: dict[str, tuple[Peer, Load]] = {
@@ -70,6 +74,8 @@ def test_scenario_02_who_is_wanted_is_on_the_list_and_can_be_waited_for_however_
     assert len(listed) == 5
     ana = next(each for each in listed if each.person == ANA)
     assert ana.available == (how in {"lent", "resting"})
+    # Why somebody cannot be asked now, and until when, is their own affair.
+    assert ana.there_from == (THURSDAY if how == "away" else None)
     # From the numbers alone the order is read again.
     assert list(listed) == sorted(listed, key=lambda each: place_of(each.factors))
     if not ana.available:
@@ -90,6 +96,51 @@ def test_more_wanted_than_the_list_is_long_are_the_list() -> None:
     asked = ask(choose="shortlist", wanted=tuple(one.person for one in people))
     listed = one(Desk([*people, *OTHERS]).hear(RequestSubmitted(ask=asked)), ShortlistReady).candidates
     assert {each.person for each in listed} == {one.person for one in people[:5]}
+
+
+def test_people_who_cannot_be_asked_do_not_take_all_places_from_one_who_can() -> None:
+    away = [peer(UUID(int=0x10 + number), windows=LEAVE) for number in range(4)]
+    free = peer(UUID(int=0x20))
+    named = tuple(one.person for one in (*away, free))
+    asked = ask(choose="shortlist", wanted=named, stamped={"shortlist": 3})
+    listed = one(Desk([*away, free, peer(BEN)]).hear(RequestSubmitted(ask=asked)), ShortlistReady).candidates
+    assert [each.person for each in listed if each.available] == [free.person]
+    only_away = ask(choose="shortlist", wanted=named[:3], stamped={"shortlist": 3})
+    listed = one(Desk([*away, peer(BEN)]).hear(RequestSubmitted(ask=only_away)), ShortlistReady).candidates
+    assert (len(listed), [each.person for each in listed if each.available]) == (3, [BEN])
+
+
+def test_a_list_of_people_who_can_only_be_waited_for_is_a_search_that_found_nobody() -> None:
+    desk = Desk([peer(ANA, windows=LEAVE), coordinator()])
+    facts = desk.hear(RequestSubmitted(ask=ask(choose="shortlist", wanted=(ANA,))))
+    assert names(facts) == ["nobody_found", "shortlist_ready"]
+    assert one(facts, NobodyFound).recipients == (COORDINATOR, DUTY)
+    assert (desk.rooms, type(desk.state())) == ([SOON], Choosing)
+    # Nobody hears of it twice, and somebody new is listed at once.
+    assert desk.hear(LookAgain()) == []
+    desk.people = (*desk.people, peer(BEN))
+    assert {each.person for each in one(desk.hear(LookAgain()), ShortlistReady).candidates} == {ANA, BEN}
+
+
+def test_to_pick_somebody_named_who_has_no_room_is_to_wait_for_them() -> None:
+    desk = Desk([peer(ANA), peer(BEN)], loads={ANA: Load(open=4)})
+    desk.hear(RequestSubmitted(ask=ask(choose="shortlist", wanted=(ANA,))))
+    assert names(desk.hear(PeerChosen(person=ANA))) == ["search_started"]
+    desk.loads[ANA] = Load(open=3)
+    assert one(desk.hear(LookAgain()), OfferMade).person == ANA
+
+
+@pytest.mark.parametrize("weight", [0, 5])
+def test_the_search_widens_for_who_is_named_whatever_that_weighs(weight: int) -> None:
+    lent, _ = WANTED["lent"]
+    first = order([lent, peer(BEN)], ask(wanted=(ANA,), stamped={"weights": {"wanted": weight}}))[0]
+    assert weight == 0 or first == ANA
+    assert (
+        "tier"
+        not in rank([lent], ask(wanted=(ANA,), stamped={"weights": {"wanted": weight}}), {}, case_id=CASE, now=NOW)[
+            0
+        ].factors
+    )
 
 
 def test_the_search_widens_at_once_for_a_lent_peer_who_is_asked_for_by_name() -> None:

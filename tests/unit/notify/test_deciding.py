@@ -329,6 +329,8 @@ def said(verb: Word, outcome: str | None, subject: UUID = OFFER) -> Reply:
         (TAKEN, [said("pause", "accepted")], "details_follow", 1),
         (TAKEN, [said("step_back", None)], "moment", 0),
         (TAKEN, [said("step_back", "noted")], "noted", 0),
+        # A version that does not know the word settles it as over, and the assignment stands.
+        (TAKEN, [said("accept", "accepted"), said("step_back", "ended")], "details_follow", 2),
         (OPEN, [said("accept", "covered")], "covered", 0),
         (OPEN, [said("accept", "too_late")], "too_late", 0),
         (OPEN, [said("decline", "declined")], "noted", 0),
@@ -366,5 +368,7 @@ def test_whoever_waits_for_the_requesters_ok_can_pause_and_step_back_at_the_page
     back = story.answers("step_back").facts[-1]
     assert isinstance(back, ReplyReceived)
     assert (back.subject, back.verb, back.pause_s) == (OFFER, "step_back", None)
-    story.then(AssignmentEnded(assignment=ASSIGNMENT, person=ANA, how="stepped_back"))
+    # Whoever has stepped back is not told that it is over, whatever was decided first.
+    story.then(AssignmentEnded(assignment=ASSIGNMENT, person=ANA, how="replaced"))
+    assert story.lines == []
     assert view(story.state.matters[OFFER], [], NOW).verbs == ()

@@ -128,7 +128,9 @@ def _assignment_ended(plan: Planner, state: CaseState, fact: AssignmentEnded) ->
         # Remembered: the release of its contact travels on another topic and may come later.
         return state.with_matter(Matter(fact.assignment, fact.person, "assignment", state="ended"))
     after = moved(state, fact.assignment, "ended")
-    own = {r.verb for r in state.replies.values() if r.subject == fact.assignment} & {"step_back", "close"}
+    accepted = {m.matter_id for m in state.matters.values() if m.person == fact.person and m.state == "accepted"}
+    about = {fact.assignment, *accepted}
+    own = {r.verb for r in state.replies.values() if r.subject in about} & {"step_back", "close"}
     if after is not state and not own and fact.how in {"replaced", "lapsed", "withdrawn", "closed"}:
         after = plan.told_over(after, [known])
     after = consults.asker_gone(plan, after, fact.assignment)
