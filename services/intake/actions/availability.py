@@ -14,12 +14,13 @@ from services.intake.domain.calendars import (
     Calendar,
     Entry,
     read_in,
+    refuse_backwards,
     refuse_too_many,
     refuse_too_often,
     still_ahead,
     windows_of,
 )
-from services.intake.domain.directory import index_of
+from services.intake.domain.directory import index_of, normalised
 from services.intake.domain.policy import asks_training
 from services.intake.domain.published import Told, person_set
 from services.intake.store import agencies as agency_store
@@ -102,7 +103,7 @@ async def swap(
 
     `entry` is read by the clock of who gives; who takes may live in another zone.
     """
-    if gives == takes:
+    if normalised("ref", gives) == normalised("ref", takes):
         raise Refused("calendar-invalid", 422, (Problem("/takes", "duplicate"),))
     away, there = (entry.model_copy(update={"means": means}) for means in ("away", "there"))
     zones: list[str] = []
@@ -171,8 +172,9 @@ async def _change(
             has = still_ahead(_calendar(kept), now)
             # A calendar file takes a while to read: another thread lets a crisis pass meanwhile.
             pairs.append((kept.told, await asyncio.to_thread(made, has, kept.told.time_zone)))
-        for _, calendar in pairs:
+        for told, calendar in pairs:
             refuse_too_often(calendar)
+            refuse_backwards(calendar, told.time_zone)
         changes = await _worked_out(pairs, now)
         for change in changes:
             refuse_too_many(windows_in(change.windows))

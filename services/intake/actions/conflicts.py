@@ -124,7 +124,8 @@ async def add_conflict(
         if wanted.kind in domain.BETWEEN and len(one.people) == 1:
             raise Refused("conflicts-invalid", 422, (Problem("/people", "too-few"),))
         conflicts, people = await store.add_conflict(tx, agency_id, one)
-        if conflicts > domain.MAX_CONFLICTS or people > domain.MAX_NAMED:
+        # Whether it stands there or not: a list that is full must not tell which of the two.
+        if conflicts + 1 > domain.MAX_CONFLICTS or people + len(one.people) > domain.MAX_NAMED:
             raise Refused("conflicts-invalid", 422, (Problem("", "too-many"),))
         return await _obeyed(tx, agency, audit.Entry(agency_id, "conflicts.added", actor=actor))
 
@@ -132,14 +133,15 @@ async def add_conflict(
 async def _meant(
     tx: Transaction, key: bytes, agency_id: AgencyId, people: Sequence[str], *, by_name: bool
 ) -> list[bytes]:
-    """Whom each of these texts means, by reference or else by name. Raises `Refused` 422 with whoever is not clear."""
+    """Whom each of these texts means, by reference or by name. Raises `Refused` 422 with whoever is not clear."""
     references = [_candidates(key, agency_id, person) for person in people]
     known = await store.known_refs(tx, agency_id, [index for indexes in references for index in indexes])
     called = await _called(tx, key, agency_id, people) if by_name else {}
     found: list[bytes] = []
     problems = []
     for place, (person, indexes) in enumerate(zip(people, references, strict=True)):
-        meant = [one for one in indexes if one in known][:1] or called.get(person, [])
+        # What is one person's reference may be another one's name, and nobody could see afterwards who was meant.
+        meant = list(dict.fromkeys([*[one for one in indexes if one in known][:1], *called.get(person, [])]))
         if len(meant) == 1:
             found += meant
         else:

@@ -27,12 +27,13 @@ from shared.errors import Problem, Refused
 
 Means = Literal["there", "away"]
 End = Literal["start", "end"]
+ENDS: tuple[End, ...] = "start", "end"
 
 MAX_ENTRIES = 200
 MAX_LINES = 10_000
 """Of an iCalendar file: so many lines hold 200 events with whatever else programs write into them."""
 LONGEST = timedelta(days=366)
-SHOWN_TWICE = timedelta(hours=1)
+SHOWN_TWICE = timedelta(hours=2)
 """So much do clocks go back at most."""
 AHEAD = timedelta(days=60)
 """So far are repeating entries worked out; each day the region hears of one day more."""
@@ -92,6 +93,10 @@ def _is_moment(until: str) -> bool:
 Wall = Annotated[datetime, BeforeValidator(_wall), AfterValidator(_naive)]
 
 
+def _ends(later: tuple[End, ...]) -> tuple[End, ...]:
+    return tuple(end for end in ENDS if end in later)
+
+
 class Entry(BaseModel):
     """From `start` until `end` the person is there, or away; times as a clock on the wall of their zone shows them.
 
@@ -105,7 +110,7 @@ class Entry(BaseModel):
     end: Wall
     repeats: Annotated[str, Field(max_length=200), AfterValidator(_rule)] | None = None
     but_not: tuple[date, ...] = Field(default=(), max_length=100)
-    later: tuple[End, ...] = Field(default=(), max_length=2)
+    later: Annotated[tuple[End, ...], AfterValidator(_ends)] = Field(default=(), max_length=2)
 
     @model_validator(mode="after")
     def _ends_after_it_begins(self) -> Self:
@@ -146,12 +151,30 @@ class Calendar(BaseModel):
 
 def read_in(entry: Entry, zone: str, other: str) -> Entry:
     """A single time of one zone as the clocks of another one show it."""
-    here, there = ZoneInfo(zone), ZoneInfo(other)
-    ends: tuple[tuple[End, datetime], ...] = ("start", entry.start), ("end", entry.end)
-    walls = {end: at.replace(tzinfo=here, fold=int(end in entry.later)).astimezone(there) for end, at in ends}
+    walls = {end: at.astimezone(ZoneInfo(other)) for end, at in _moments(entry, zone)}
     said = {end: at.replace(tzinfo=None, fold=0) for end, at in walls.items()}
     later = tuple(end for end, at in walls.items() if at.fold)
     return Entry(means=entry.means, start=said["start"], end=said["end"], later=later)
+
+
+def _moments(entry: Entry, zone: str) -> tuple[tuple[End, datetime], ...]:
+    """Both ends of an entry in its zone."""
+    place = ZoneInfo(zone)
+    ends: tuple[tuple[End, datetime], ...] = ("start", entry.start), ("end", entry.end)
+    return tuple((end, wall.replace(tzinfo=place, fold=int(end in entry.later))) for end, wall in ends)
+
+
+def _backwards(entry: Entry, zone: str) -> bool:
+    """Whether it ends before it begins, by which of two equal times is meant."""
+    (_, start), (_, end) = _moments(entry, zone)
+    return bool(entry.later) and end.astimezone(UTC) <= start.astimezone(UTC)
+
+
+def refuse_backwards(calendar: Calendar, zone: str) -> None:
+    """Raise `Refused` 422 for an entry that ends before it begins where its clocks show an hour twice."""
+    wrong = [place for place, one in enumerate(calendar.entries) if _backwards(one, zone)]
+    if wrong:
+        raise Refused("calendar-invalid", 422, tuple(Problem(f"/entries/{one}/end", "before-start") for one in wrong))
 
 
 def still_ahead(calendar: Calendar, now: datetime) -> Calendar:
@@ -170,7 +193,7 @@ def windows_of(calendar: Calendar, zone: str, now: datetime) -> tuple[Window, ..
     begin, end = now - timedelta(days=1), now + AHEAD
     found = []
     for means in ("there", "away"):
-        own = [one for one in calendar.entries if one.means == means]
+        own = [one for one in calendar.entries if one.means == means and not _backwards(one, zone)]
         spans = joined(_occurrences(own, zone, begin, end))
         found += [Window(means == "there", start, until) for start, until in spans]
     return tuple(sorted(found, key=lambda one: (one.start, one.on)))[:MOST_WINDOWS]
@@ -220,10 +243,9 @@ def _ical(entries: Sequence[Entry], zone: str, *, until: datetime | None = None)
         event = icalendar.Event()
         event.add("uid", str(uuid5(NAMESPACE_URL, f"{number} {one.model_dump_json()}")))
         event.add("dtstamp", one.start.replace(tzinfo=place))
-        for name, wall, end in (("dtstart", one.start, "start"), ("dtend", one.end, "end")):
-            moment = wall.replace(tzinfo=place, fold=int(end in one.later))
+        for end, moment in _moments(one, zone):
             # iCalendar has no word for the second of two equal times in a zone, so both ends are told in UTC.
-            event.add(name, moment.astimezone(UTC) if one.later else moment)
+            event.add(f"dt{end}", moment.astimezone(UTC) if one.later else moment)
         event.add("summary", one.means)
         event.add("categories", [one.means.upper()])
         if one.repeats:

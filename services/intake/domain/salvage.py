@@ -120,6 +120,11 @@ def _named(raw: Mapping[str, Any], errors: Sequence[ErrorDetails]) -> Iterable[t
     """Where and what of each error, and how much of a list may stay that is only too long."""
     for one in errors:
         path = one["loc"]
+        if one["type"] == "also_wanted":
+            stated = raw[str(path[0])]
+            wanted = {*stated.get("require", ()), *stated.get("prefer", ())}
+            yield from (((*path, n), one["type"], None) for n, word in enumerate(stated["avoid"]) if word in wanted)
+            continue
         if one["type"] == "missing" and len(path) > 1:
             # Half a part is none.
             path = path[:-1]

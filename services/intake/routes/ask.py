@@ -30,6 +30,9 @@ OF_SCREEN_TWO = frozenset(
 )
 """Fields of the second screen, beside those of wishes."""
 
+OF_A_PEER = frozenset({"choose", "release", "wanted_people"})
+"""Of them, beside wishes: what is asked only where a peer is looked for."""
+
 
 def one(fields: Fields, name: str, default: str = "") -> str:
     """The last value of a field, without blanks around it."""
@@ -45,6 +48,17 @@ def kept(fields: Fields, *, but: Fields | None = None) -> dict[str, list[str]]:
 def of_screen_two(fields: Fields) -> dict[str, list[str]]:
     """What was said on the second screen, for when it is shown again."""
     return {name: said for name, said in _settled(fields).items() if name in OF_SCREEN_TWO or name.startswith(WISH)}
+
+
+def drawn(fields: Fields) -> dict[str, list[str]]:
+    """As `of_screen_two`, without what that screen does not ask now, and carries on for when they think again.
+
+    Of whoever wants a clinician that is what they wish of a peer; of whoever asks for themselves, somebody's address.
+    """
+    clinician, other = one(fields, "want") == "clinician", one(fields, "about") == "someone_else"
+    out = (OF_A_PEER if clinician else frozenset()) | (frozenset() if other else {"outreach"})
+    said = of_screen_two(fields).items()
+    return {name: values for name, values in said if name not in out and not (clinician and name.startswith(WISH))}
 
 
 def _settled(fields: Fields) -> dict[str, list[str]]:
@@ -88,7 +102,7 @@ def request_of(fields: Fields) -> Request:
     }
     if one(fields, "lang"):
         raw["language"] = one(fields, "lang")
-    if one(fields, "outreach"):
+    if one(fields, "outreach") and raw["about"] == "someone_else":
         raw["outreach"] = {"channel": "mail", "address": one(fields, "outreach")}
     typed = ("me", "unit", "supervisor", "incident")
     about: dict[str, Any] = {name: one(fields, name) for name in typed if one(fields, name)}

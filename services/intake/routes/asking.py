@@ -126,13 +126,13 @@ async def _screen_two(
     status: int = HTTPStatus.OK,
 ) -> HTMLResponse:
     _, program = await sheets.desk.program(slug)
-    of_two = ask.of_screen_two(fields)
+    drawn = ask.drawn(fields)
     return sheets.page(
         request,
         "ask_two.html",
         status=status,
-        kept=ask.kept(fields, but=of_two),
-        fields=of_two,
+        kept=ask.kept(fields, but=drawn),
+        fields=drawn,
         wishes=GROUPS,
         chosen=ask.chosen(fields),
         clinician=one(fields, "relation") in _direct(program),
@@ -161,7 +161,7 @@ async def _screen_three(
         "ask_three.html",
         status=HTTPStatus.CONFLICT if problem else HTTPStatus.OK,
         kept=ask.kept(fields),
-        wished=wished(Wishes(**wanted.preferences.model_dump())),
+        wished=() if wanted.direct else wished(Wishes(**wanted.preferences.model_dump())),
         notice=notice,
         shown_code=codes.spaced(one(fields, "code")),
         problems=[problem] if problem else (),

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from services.intake.actions import conflicts
+from services.intake.actions import agencies, conflicts
 from services.intake.domain.conflicts import MAX_PEOPLE, Conflict, Conflicts, Kind
 from services.intake.routes.ask import Fields, one
 from services.intake.routes.team_room import Opened, Room
@@ -26,7 +26,7 @@ def add_conflicts(routes: APIRouter, room: Room) -> None:
     desk = room.sheets.desk
 
     async def page(opened: Opened) -> Response:
-        return _shown(room, opened)
+        return await _shown(room, opened)
 
     async def add(opened: Opened) -> Response:
         say, people = room.say(opened.request), _people(opened.fields)
@@ -44,25 +44,35 @@ def add_conflicts(routes: APIRouter, room: Room) -> None:
                 by_name=True,
             )
         except ValidationError as error:
-            return _shown(room, opened, typed, problems=_wrong(say, error))
+            return await _shown(room, opened, typed, problems=_wrong(say, error))
         except Refused as refused:
-            return _shown(room, opened, typed, problems=_unclear(say, refused.problems, people))
-        return _shown(room, opened, told=say["conflict_kept"])
+            return await _shown(room, opened, typed, problems=_unclear(say, refused.problems, people))
+        return await _shown(room, opened, told=say["conflict_kept"])
 
     async def none(opened: Opened) -> Response:
         say = room.say(opened.request)
         if one(opened.fields, "sure") != "yes":
-            return _shown(room, opened, problems=[say["conflicts_not_sure"]])
-        await conflicts.put_conflicts(
-            desk.db,
-            desk.keyring,
-            Conflicts(conflicts=()),
-            agency_id=opened.who.agency_id,
-            actor=opened.who.credential_id,
-            # Whatever stood there: nobody can have read it.
-            matches=lambda _: None,
-        )
-        return _shown(room, opened, told=say["conflicts_forgotten"])
+            return await _shown(room, opened, problems=[say["conflicts_not_sure"]])
+
+        def matches(stands: int) -> None:
+            # Pressed again from an old page it would take away what was written since.
+            if str(stands) != one(opened.fields, "read"):
+                raise Refused("changed-meanwhile", HTTPStatus.PRECONDITION_FAILED)
+
+        try:
+            await conflicts.put_conflicts(
+                desk.db,
+                desk.keyring,
+                Conflicts(conflicts=()),
+                agency_id=opened.who.agency_id,
+                actor=opened.who.credential_id,
+                matches=matches,
+            )
+        except Refused as refused:
+            if refused.slug != "changed-meanwhile":
+                raise
+            return await _shown(room, opened, problems=[say["conflicts_changed"]])
+        return await _shown(room, opened, told=say["conflicts_forgotten"])
 
     room.gets(routes, "/conflicts", page, needs=WRITES)
     room.posts(routes, "conflicts", add, needs=WRITES)
@@ -91,10 +101,14 @@ def _unclear(say: Mapping[str, str], problems: Sequence[Problem], people: Sequen
     return lines or [say.get(f"conflict_{problems[0].code}", say["not_done"]) if problems else say["not_done"]]
 
 
-def _shown(
+async def _shown(
     room: Room, opened: Opened, typed: Mapping[str, str] = BLANK, *, told: str = "", problems: Sequence[str] = ()
 ) -> Response:
-    """The empty form, or what was typed when it has to be looked at once more; never anything that is kept."""
+    """The empty form, or what was typed when it has to be looked at once more; never anything that is kept.
+
+    The list's revision goes up with everything that is written, so that it tells nothing.
+    """
+    agency, _ = await agencies.present(room.sheets.desk.db, opened.who.agency_id)
     return room.sheets.page(
         opened.request,
         "team_conflicts.html",
@@ -103,6 +117,7 @@ def _shown(
         typed=typed,
         kinds=KINDS,
         told=told,
+        read=agency.conflicts_revision,
         nonce=room.sheets.nonce(opened.key, f"team:{opened.slug}"),
         problems=problems,
     )

@@ -30,10 +30,12 @@ def add_sheet(routes: APIRouter, room: Room) -> None:
     async def page(opened: Opened) -> Response:
         return await shown(opened)
 
-    async def shown(opened: Opened, problems: Sequence[str] = (), told: Uploaded | None = None) -> Response:
-        # Until a file is taken the form goes by the list that was there when the page was opened.
+    async def shown(
+        opened: Opened, problems: Sequence[str] = (), told: Uploaded | None = None, *, anew: bool = False
+    ) -> Response:
+        # Until a file is taken, or is said to be older than the list, the form goes by the list as it was opened.
         read = one(opened.fields, "read")
-        if not read or problems:
+        if not read or anew:
             read = str((await agencies.present(desk.db, opened.who.agency_id))[0].directory_revision)
         return room.sheets.page(
             opened.request,
@@ -68,7 +70,7 @@ def add_sheet(routes: APIRouter, room: Room) -> None:
                     slow, desk.keyring, rows, agency_id=agency_id, actor=opened.who.credential_id, matches=matches
                 )
         except Refused as refused:
-            return await shown(opened, _lines(say, refused))
+            return await shown(opened, _lines(say, refused), anew=refused.slug == "changed-meanwhile")
         return room.again(opened)
 
     room.gets(routes, "/sheet", page)

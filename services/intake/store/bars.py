@@ -202,15 +202,15 @@ SELECT $1, (SELECT coalesce(max(place) + 1, 0) FROM conflicts WHERE agency_id = 
 async def add_conflict(tx: Transaction, agency_id: AgencyId, one: Conflict) -> tuple[int, int]:
     """One more of the agency's list, and nothing that stands there already; what counts no more goes.
 
-    The caller holds the agency's lock. Returns how many conflicts and people the list has now.
+    The caller holds the agency's lock. Returns how many conflicts and people the list had before.
     """
     await tx.connection.execute(
         "DELETE FROM conflicts WHERE agency_id = $1 AND until < (region.now() - interval '12 hours')::date", agency_id
     )
-    await tx.connection.execute(_ADD, agency_id, one.kind, sorted(one.people), one.incident, one.until)
     (row,) = await tx.connection.fetch(
         "SELECT count(DISTINCT place) AS conflicts, count(*) AS people FROM conflicts WHERE agency_id = $1", agency_id
     )
+    await tx.connection.execute(_ADD, agency_id, one.kind, sorted(one.people), one.incident, one.until)
     return row["conflicts"], row["people"]
 
 

@@ -90,6 +90,28 @@ async def test_going_back_loses_nothing(front: Front) -> None:
     assert ("urgency", "urgent") in hidden(two, 0)
 
 
+@pytest.mark.parametrize("structure", ["team-coordinator", "clinical-supervisor"])
+async def test_whoever_looks_at_the_clinician_on_the_way_loses_nothing(front: Front, structure: str) -> None:
+    if structure == "clinical-supervisor":
+        await front.structured(structure)
+    page = await second(front)
+    said = [*hidden(page, 0), *SAID, ("choose", "shortlist"), ("release", "ask_me"), ("wanted_people", "Ana Ready")]
+    one = await front.page("POST", START, [*said, ("screen", "back_to_one")])
+    first = [("relation", "officer"), ("urgency", "routine"), ("help", "talk")]
+    two = await front.page("POST", START, [*hidden(one, 1), *first, ("want", "clinician")])
+    assert "wish:" not in "".join(re.findall("<select[^>]*>", text(two)))
+    if structure == "clinical-supervisor":
+        one = await front.page("POST", START, [*hidden(two, 0), ("screen", "back_to_one")])
+    else:
+        # There is none: the first screen says so at once.
+        one = two
+    two = await front.page("POST", START, [*hidden(one, 1), *first, ("want", "peer")])
+    assert chosen(two) == {"other_agency": "require", "veteran": "prefer", "faith": "avoid"}
+    assert "Ana Ready" in text(two)
+    checked = re.findall(r'name="(choose|release)" value="(\w+)" checked', text(two))
+    assert checked == [("choose", "shortlist"), ("release", "ask_me")]
+
+
 async def test_what_is_taken_back_to_no_matter_is_no_wish_any_more(front: Front) -> None:
     page = await second(front)
     three = await front.page("POST", START, [*hidden(page, 0), *SAID])

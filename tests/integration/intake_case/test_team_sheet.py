@@ -87,6 +87,18 @@ async def test_an_old_page_undoes_nothing_that_was_changed_since(front: Front) -
     assert (status, "Somebody has changed the list" in text, await page.names()) == (422, True, {"New Name"})
 
 
+@pytest.mark.parametrize("wrong", [b"", b"person_ref,role\r\nP1,peer\r\n"])
+async def test_nor_does_one_on_which_something_had_to_be_put_right_first(front: Front, wrong: bytes) -> None:
+    page = await sheet(front)
+    await front.upload(person("p0", name="New Name"))
+    _, text = await page.sent("put", wrong, sure="yes")
+    read = re.search(r'name="read" value="(\d+)"', text)
+    assert read is not None
+    page.fields["read"] = read[1]
+    assert (await page.sent("put", sure="yes"))[0] == 422
+    assert await page.names() == {"New Name"}
+
+
 @pytest.mark.parametrize(
     ("file", "says"),
     [

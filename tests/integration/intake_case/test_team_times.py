@@ -122,6 +122,7 @@ async def test_a_swap_is_of_the_same_time_for_who_lives_in_another_zone(front: F
         ("swap", {"start": "2030-01-01T10:00", "end": "2032-01-01T09:00"}, ["It has to end after it begins"]),
         ("swap", {"takes": ""}, ["Please choose who takes it"]),
         ("swap", {"takes": "p1"}, ["Please choose who takes it"]),
+        ("swap", {"takes": " P1 "}, ["Please choose who takes it"]),
         ("swap", {"takes": "m1"}, ["Please choose who takes it"]),
         ("swap", {"takes": "nobody"}, ["Please choose who takes it"]),
         ("away", {"start": "2030-01-02", "end": "2030-01-01"}, ["It has to end after it begins"]),

@@ -21,6 +21,7 @@ from services.intake.domain.calendars import (
     calendar_in,
     ical_of,
     read_in,
+    refuse_backwards,
     refuse_too_many,
     refuse_too_often,
     still_ahead,
@@ -356,3 +357,27 @@ def test_a_single_time_is_read_by_the_clocks_of_another_zone(start: str, later: 
     moved = read_in(entry, "America/Denver", "America/New_York")
     assert moved.start.isoformat() == seen
     assert read_in(moved, "America/New_York", "America/Denver") == entry
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "later"),
+    [
+        ("2026-11-01T12:00:00", "2026-11-01T11:30:00", ("end",)),
+        ("2026-11-01T01:30:00", "2026-11-01T01:45:00", ("start",)),
+    ],
+)
+def test_what_ends_before_it_begins_is_refused_where_an_hour_comes_twice(
+    start: str, end: str, later: tuple[str, ...]
+) -> None:
+    entry = Entry.model_validate({"means": "away", "start": start, "end": end, "later": later})
+    backwards = Calendar(entries=(entry,))
+    with pytest.raises(Refused) as refused:
+        refuse_backwards(backwards, "America/Chicago")
+    assert [one.pointer for one in refused.value.problems] == ["/entries/0/end"]
+    assert windows_of(backwards, "America/Chicago", datetime(2026, 10, 31, tzinfo=UTC)) == ()
+
+
+def test_which_of_two_equal_times_is_meant_reads_the_same_in_any_order() -> None:
+    said = {"means": "away", "start": "2026-11-01T01:30:00", "end": "2026-11-01T01:45:00"}
+    ends = [Entry.model_validate(said | {"later": later}).later for later in (["end", "start"], ["end", "end"])]
+    assert ends == [("start", "end"), ("end",)]

@@ -89,10 +89,10 @@ def test_what_is_no_wish_is_named_on_the_page(fields: dict[str, list[str]]) -> N
 def test_the_same_can_not_be_wanted_and_avoided(wanted: str) -> None:
     preferences = {wanted: ["veteran", "parent"], "avoid": ["faith", "parent"]}
     assert places(preferences=preferences) == [("/preferences/avoid", "also_wanted")]
-    # An emergency is taken all the same, and says what was left out.
+    # An emergency is taken all the same, and says what was left out: that word alone.
     taken = Request.model_validate(BODY | {"urgency": "emergency", "preferences": preferences})
-    assert taken.preferences.model_dump() == NO_WISH | {wanted: ("veteran", "parent")}
-    assert [one.path for one in taken.left_out] == [("preferences", "avoid")]
+    assert taken.preferences.model_dump() == NO_WISH | {wanted: ("veteran", "parent"), "avoid": ("faith",)}
+    assert [one.path for one in taken.left_out] == [("preferences", "avoid", 1)]
 
 
 def test_what_is_wanted_most_of_all_may_also_be_preferred() -> None:
