@@ -198,6 +198,13 @@ async def test_what_the_page_cannot_keep_is_named_and_stays_in_the_form(front: F
     assert await front.sql.fetchval("SELECT count(*) FROM conflicts") == 0
 
 
+async def test_a_name_that_is_somebody_elses_reference_is_asked_about(front: Front) -> None:
+    await front.upload(person("lee"), person("p2", name="Lee"))
+    status, text = await (await form(front)).sent(kind="evaluator", people="Lee")
+    assert (status, "More than one" in text) == (422, True)
+    assert await front.sql.fetchval("SELECT count(*) FROM conflicts") == 0
+
+
 async def test_whoever_is_borrowed_is_called_by_name(front: Front) -> None:
     await front.upload(person("m1", "member"))
     for key in (front.key, await lending(front)):

@@ -140,6 +140,18 @@ async def test_when_a_leave_ends_the_most_urgent_who_waits_goes_first(bench: Ben
     assert await bench.loads() == {person: (1, 0)}
 
 
+async def test_an_emergency_looks_on_its_own_lane_when_a_leave_ends_for_which_others_wait_too(bench: Bench) -> None:
+    (routine, danger), (person,) = cases(2), persons(1)
+    now = await bench.sql.fetchval("SELECT region.now()")
+    away = Span(on=False, start=now - timedelta(days=1), end=now + timedelta(minutes=3))
+    await bench.take(Said(bench.agency, person, person_set(spans=(away,))), group="directory")
+    await bench.take(Said(bench.agency, person, ContactVerified(revision=1)))
+    assert names(await bench.hear(routine, RequestSubmitted(ask=ask()))) == ["nobody_found"]
+    assert names(await bench.hear(danger, crisis(ask(Urgency.EMERGENCY)), group="crisis")) == ["nobody_found"]
+    await bench.move_clock(minutes=3, seconds=1)
+    assert told(await bench.fire(Lane.CRISIS), OfferMade)[0].urgency is Urgency.EMERGENCY
+
+
 async def test_a_leave_that_is_shortened_brings_the_look_at_its_end_forward(bench: Bench) -> None:
     (case,), (person,) = cases(1), persons(1)
     now = await bench.sql.fetchval("SELECT region.now()")

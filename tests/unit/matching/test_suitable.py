@@ -73,6 +73,7 @@ def test_the_column_of_the_language_says_it_as_well_as_an_attribute_does() -> No
     people = [peer(ANA, language="es-US"), peer(BEN), peer(CEM, attributes=("language:es",))]
     assert set(order(people, ask(wishes=Wishes(require=("language:es",))))) == {ANA, CEM}
     assert order(people, ask(wishes=Wishes(avoid=("language:es",))))[0] == BEN
+    assert order(people, ask(wishes=Wishes(require=("language:es-us",)))) == [ANA]
 
 
 def test_who_is_wanted_comes_first_whatever_they_carry_and_never_over_a_bar_or_a_cap() -> None:
