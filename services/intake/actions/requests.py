@@ -23,7 +23,7 @@ from shared import audit, clock, outbox, timers, vault
 from shared.db import Transaction
 from shared.effects import BEGUN
 from shared.errors import Problem, Refused
-from shared.events.intake import Ask, OutreachAsked, Wishes
+from shared.events.intake import Ask, OutreachAsked
 from shared.http.idempotency import digest
 from shared.outbox import Draft
 from shared.timers import Due
@@ -191,13 +191,8 @@ def _sealed_for(new: _New) -> list[Subject]:
 
 
 def _emergency(new: Submission, bars: Collection[PersonId], now: datetime) -> Emergency:
-    own_agency = _wishes(new.request).own_agency
+    own_agency = new.request.preferences.wishes.own_agency
     return Emergency(new.agency.agency_id, bars, capabilities_at(new.agency, now), own_agency)
-
-
-def _wishes(request: Request) -> Wishes:
-    stated = request.preferences
-    return Wishes(require=stated.require, prefer=stated.prefer, avoid=stated.avoid)
 
 
 def _begun(
@@ -259,7 +254,7 @@ def _ask(new: _New, people: People, now: datetime) -> Ask:
         release="on_accept" if request.emergency else request.release,
         manner=request.manner,
         language=_language(new.submission),
-        wishes=_wishes(request),
+        wishes=request.preferences.wishes,
         bars=people.barred,
         wanted=people.wanted,
         about=request.about,

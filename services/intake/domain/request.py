@@ -28,7 +28,7 @@ from services.intake.domain.codes import looks_like_hash
 from services.intake.domain.contact import BadAddress, mail_address, phone_number
 from services.intake.domain.salvage import LeftOut, emergency_in, without
 from shared.errors import Problem, Refused
-from shared.events.intake import Manner, Token
+from shared.events.intake import Manner, Token, Wishes
 from shared.types import CaseId, Help, Relation, Urgency
 
 SALVAGES = 5
@@ -105,6 +105,11 @@ class Preferences(_Part):
         if set(avoid) & {*known.data.get("require", ()), *known.data.get("prefer", ())}:
             raise PydanticCustomError("also_wanted", "wanted as well")
         return avoid
+
+    @property
+    def wishes(self) -> Wishes:
+        """As they travel with the case."""
+        return Wishes(require=self.require, prefer=self.prefer, avoid=self.avoid)
 
 
 class AboutMe(_Part):

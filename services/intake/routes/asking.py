@@ -19,7 +19,6 @@ from services.intake.routes.ask import Fields, one
 from services.intake.routes.sheets import Sheets
 from services.intake.routes.speech import local_time
 from shared.errors import Refused
-from shared.events.intake import Wishes
 from shared.events.policy import Capabilities
 from shared.http.forms import read_form
 from shared.types import Relation
@@ -161,7 +160,7 @@ async def _screen_three(
         "ask_three.html",
         status=HTTPStatus.CONFLICT if problem else HTTPStatus.OK,
         kept=ask.kept(fields),
-        wished=() if wanted.direct else wished(Wishes(**wanted.preferences.model_dump())),
+        wished=() if wanted.direct else wished(wanted.preferences.wishes),
         notice=notice,
         shown_code=codes.spaced(one(fields, "code")),
         problems=[problem] if problem else (),

@@ -21,10 +21,15 @@ def suits(peer: Peer, ask: Ask, today: date) -> bool:
         and peer.role == Role.PEER
         and (designated(peer, today) or not ask.policy.designation_required)
         and (trained(peer, today) or not wants_training(ask))
-        and peer.says(required := {one for one in ask.wishes.require if one != TRAINED}) == len(required)
+        and (not ask.wishes.require or _meets(peer, ask))
         # Who declares no kinds of help has not narrowed anything.
         and (not peer.offers or not ask.help or not peer.offers.isdisjoint(ask.help))
     )
+
+
+def _meets(peer: Peer, ask: Ask) -> bool:
+    required = {one for one in ask.wishes.require if one != TRAINED}
+    return peer.says(required) == len(required)
 
 
 def wants_training(ask: Ask) -> bool:

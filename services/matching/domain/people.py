@@ -128,10 +128,8 @@ class Calendar:
         """Whether the peer is on leave, or has said that nothing shall be asked now."""
         return bool(peer.windows) and self._answered(peer, self._off, Times.off)
 
-    def off_until(self, peer: Peer) -> datetime | None:
-        """When the time ends in which nothing shall be asked of this peer; None where there is none now."""
-        if not self.off(peer):
-            return None
+    def off_until(self, peer: Peer) -> datetime:
+        """When the time ends in which nothing shall be asked of this peer, who is `off` now."""
         spans = joined((one.start, one.end) for one in peer.times.windows if not one.on)
         return next(end for start, end in spans if start <= self.now < end)
 

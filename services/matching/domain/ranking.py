@@ -111,11 +111,12 @@ def tier(peer: Peer, ask: Ask) -> int:
 
 def stated(peer: Peer, ask: Ask, *, trained_now: bool) -> dict[str, float]:
     """The parts of the order that load does not touch, without those that are nothing."""
-    weights, language = ask.policy.weights, f"language:{language_of(ask.language)}"
+    language, weights = language_of(ask.language), ask.policy.weights
+    speaks = language_of(peer.language) == language or f"language:{language}" in peer.attributes
     shares = {
         "prefer": weights.prefer * peer.says(ask.wishes.prefer),
         "avoid": weights.avoid * peer.says(ask.wishes.avoid),
-        "language": weights.language * peer.says((language,)),
+        "language": weights.language * speaks,
         "trained": weights.trained * trained_now,
     }
     return {name: share for name, share in shares.items() if share}
@@ -145,12 +146,12 @@ class Shelves:
         self._away_until: dict[int, datetime] = {}
         of, carriers = ledger.of, roster.carriers
         for example, places in roster.alike(calendar):
+            if calendar.off(example):
+                if suits(example, ask, calendar.today(example.day_zone)):
+                    self._away_until |= dict.fromkeys(places, calendar.off_until(example))
+                continue
             kind = self._kind(example)
             if kind is None:
-                continue
-            off_until = calendar.off_until(example)
-            if off_until is not None:
-                self._away_until |= dict.fromkeys(places, off_until)
                 continue
             self._kind_of |= dict.fromkeys(places, kind)
             idle = []

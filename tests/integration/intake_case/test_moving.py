@@ -16,7 +16,7 @@ from services.intake.domain.codes import hash_of
 from shared import clock
 from shared.events.intake import CaseClosed, CaseWithdrawn, RequestSubmitted
 from shared.events.matching import PeerAssigned
-from shared.types import AgencyId, CaseId
+from shared.types import AgencyId, CaseId, PersonId
 from tests.integration.intake_case.front import Front
 from tests.integration.intake_case.test_submit import person
 from tests.unit.shared.asgi import Answer
@@ -148,18 +148,23 @@ async def test_what_was_asked_of_a_clinician_alone_goes_to_no_peer_elsewhere(fro
     assert (answer.status, answer.json["type"]) == (409, "/problems/case-over")
 
 
+async def refused(front: Front, code: str, case: CaseId, peer: PersonId) -> None:
+    """This peer has accepted, and the requester would rather have another one."""
+    accepted = PeerAssigned(
+        assignment=clock.random_id(),
+        offer=clock.random_id(),
+        person=peer,
+        contact_by=clock.now() + timedelta(hours=4),
+    )
+    await front.hear(case, accepted)
+    assert (await front.post(code, "another-peer")).status == 200
+
+
 async def test_whoever_was_refused_or_shown_by_an_id_is_kept_out_elsewhere_too(front: Front) -> None:
     await county(front)
     ids = await front.upload(person("p1", name="Rosa Lind"), person("p2", name="Tom Hale"))
     code, old = await front.begun(avoid_people=[str(ids["p2"])])
-    offer = PeerAssigned(
-        assignment=clock.random_id(),
-        offer=clock.random_id(),
-        person=ids["p1"],
-        contact_by=clock.now() + timedelta(hours=4),
-    )
-    await front.hear(old, offer)
-    assert (await front.post(code, "another-peer")).status == 200
+    await refused(front, code, old, ids["p1"])
     answer, _ = await moved(front, code)
     assert answer.status == 201, answer.body
     (case,) = [one for one in await front.cases() if one != old]
@@ -176,14 +181,7 @@ async def test_a_long_list_of_people_moves_as_often_as_its_request(front: Front)
     await county(front)
     ids = await front.upload(person("p1", name="Rosa Lind"))
     code, first = await front.begun(avoid_people=[f"Somebody {one}" for one in range(30)])
-    silent = PeerAssigned(
-        assignment=clock.random_id(),
-        offer=clock.random_id(),
-        person=ids["p1"],
-        contact_by=clock.now() + timedelta(hours=4),
-    )
-    await front.hear(first, silent)
-    assert (await front.post(code, "another-peer")).status == 200
+    await refused(front, code, first, ids["p1"])
     answer, there = await moved(front, code)
     assert answer.status == 201, answer.body
     answer, _ = await moved(front, there, agency="riverton", notice={"version": await version_of(front, "riverton")})
